@@ -1,0 +1,1 @@
+"""canaryd: a progressive-delivery controller for Kubernetes and Istio."""

@@ -1,0 +1,1 @@
+"""The Kubernetes API server, through one client: watches, writes and the lease."""

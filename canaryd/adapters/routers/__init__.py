@@ -1,0 +1,1 @@
+"""The ways to share requests between two sides, one module per mesh."""

@@ -1,0 +1,88 @@
+"""What takes a rise or a promotion away from a finished draft, and nothing else; then the safe side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryd.decide import narrate
+from canaryd.decide.draft import Draft, Stage
+from canaryd.model.names import Weight
+from canaryd.model.status import HoldReason
+
+
+def stale_watch(draft: Draft) -> Draft:
+    """Nothing rises on a view of the world that may be old."""
+    if draft.snap.stale is None or not draft.running:
+        return draft
+    return draft.brake(HoldReason.API_UNAVAILABLE, draft.snap.stale)
+
+
+def canary_not_ready(draft: Draft) -> Draft:
+    """Nothing rises before enough of the canary's pods are ready and its revision has a name."""
+    if not draft.running or (draft.ready and draft.canary.revision == draft.rollout.revision):
+        return draft
+    return draft.brake(HoldReason.CANARY_NOT_READY, narrate.readiness(draft.canary, draft.needed))
+
+
+def coming_back(draft: Draft) -> Draft:
+    """A canary that was lost is ready again, but not for long enough yet."""
+    cap = draft.status.cap
+    if cap is None or not draft.running:
+        return draft
+    return draft.brake(HoldReason.CANARY_NOT_READY, cap.message)
+
+
+def contested(draft: Draft) -> Draft:
+    """Two writers of one weight: the lower stands and nothing rises until the other one is quiet."""
+    contest, key = draft.status.contest, draft.snap.key
+    if contest is None or contest.count < 2:  # noqa: PLR2004 - the second edit
+        return draft
+    message = (
+        f"{contest.writer} keeps writing the weights of VirtualService "
+        f"{draft.snap.spec.virtual_service}; the lower weight stands. Argo CD: ignoreDifferences "
+        "with jqPathExpressions ['.spec.http[].route[].weight']; Flux: annotate it with "
+        "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent; to take the release back: "
+        f"canaryd abort {key.name} -n {key.namespace}"
+    )
+    braked = draft.brake(HoldReason.WEIGHTS_CONTESTED, message)
+    return replace(braked, ceiling=min(braked.ceiling, contest.weight))
+
+
+def suspended(draft: Draft) -> Draft:
+    """`spec.suspend`: judged on, rollback allowed, no advance."""
+    if not draft.snap.spec.suspend or not draft.running:
+        return draft
+    return draft.brake(HoldReason.SUSPENDED, "spec.suspend is true; set it to false to go on")
+
+
+def paused(draft: Draft) -> Draft:
+    """A person asked to wait: judged on, rollback allowed, no advance."""
+    pause = draft.status.rollout.paused if draft.status.rollout else None
+    if pause is None or not draft.running:
+        return draft
+    why = f": {pause.reason}" if pause.reason else ""
+    key = draft.snap.key
+    message = f"paused by {pause.by}{why}; go on with: canaryd resume {key.name} -n {key.namespace}"
+    return draft.brake(HoldReason.PAUSED, message)
+
+
+def no_safe_side(draft: Draft, weight: Weight) -> Draft:
+    """Never send users to a side that cannot serve them: a fall to `weight` does not happen."""
+    if draft.primary.ready > 0 or weight >= draft.observed:
+        return draft
+    message = (
+        f"no pod of {draft.primary.name}, the serving slot, is ready: "
+        f"{draft.observed} % of the traffic stays on {draft.canary.name} until it is"
+    )
+    held = (*draft.holds, (HoldReason.NO_SAFE_SIDE, message))
+    return replace(draft, floor=draft.observed, holds=held)
+
+
+BRAKES: tuple[Stage, ...] = (
+    stale_watch,
+    canary_not_ready,
+    coming_back,
+    contested,
+    suspended,
+    paused,
+)

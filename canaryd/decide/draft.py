@@ -1,0 +1,133 @@
+"""The decision in the making: a status that each stage replaces, and what to say and do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from math import ceil
+from typing import TypeAlias
+
+from canaryd.model.decision import Answer
+from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Weight
+from canaryd.model.notice import Tidings
+from canaryd.model.snapshot import Routing, Snapshot, Workload
+from canaryd.model.spec import Severity
+from canaryd.model.status import HoldReason, Phase, Rollout, Status
+
+
+@dataclass(frozen=True, slots=True)
+class EnterStep:
+    """Go on to the step of this index."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Promote:
+    """Give the canary everything and swap the roles."""
+
+
+Advance: TypeAlias = EnterStep | Promote
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """Everything decided so far.
+
+    `ceiling` and `floor` are what the brakes leave of a rise or a fall.
+    `advance` is what comes next if no brake takes it away.
+    """
+
+    snap: Snapshot
+    now: datetime
+    status: Status
+    advance: Advance | None = None
+    holds: tuple[tuple[HoldReason, str], ...] = ()
+    tidings: tuple[Tidings, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    wakes: tuple[datetime, ...] = ()
+    ceiling: Weight = ALL_TRAFFIC
+    floor: Weight = NO_TRAFFIC
+
+    @property
+    def rollout(self) -> Rollout:
+        """The running rollout; an AssertionError when there is none is a bug of the engine."""
+        assert self.status.rollout is not None, f"no rollout in {self.status.phase}"
+        return self.status.rollout
+
+    @property
+    def canary(self) -> Workload:
+        """The workload of the idle slot."""
+        assert self.status.idle_slot is not None
+        return self.snap.workloads[self.status.idle_slot]
+
+    @property
+    def primary(self) -> Workload:
+        """The workload of the serving slot."""
+        assert self.status.primary_slot is not None
+        return self.snap.workloads[self.status.primary_slot]
+
+    @property
+    def routing(self) -> Routing:
+        """The router's state; a missing one is a problem that stops before this is asked."""
+        assert self.snap.routing is not None
+        return self.snap.routing
+
+    @property
+    def observed(self) -> Weight:
+        """The canary's share that the router shows."""
+        assert self.status.idle_slot is not None
+        return self.routing.share(self.status.idle_slot)
+
+    @property
+    def running(self) -> bool:
+        """Whether a rollout wants to go forward."""
+        return self.status.phase in (Phase.PROGRESSING, Phase.PROMOTING)
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough of the canary's pods are ready for a rise."""
+        return self.canary.ready >= self.needed
+
+    @property
+    def needed(self) -> int:
+        """How many of the canary's pods must be ready; at least one, always."""
+        share = self.snap.spec.analysis.ready_threshold / 100
+        return max(1, ceil(self.canary.replicas * share))
+
+    def change(self, **changes: object) -> Draft:
+        """Return a draft whose status has these fields replaced."""
+        return replace(self, status=replace(self.status, **changes))  # type: ignore[arg-type]
+
+    def change_rollout(self, **changes: object) -> Draft:
+        """Return a draft whose rollout has these fields replaced."""
+        return self.change(rollout=replace(self.rollout, **changes))  # type: ignore[arg-type]
+
+    def tell(self, reason: str, sentence: str, severity: Severity = Severity.INFO) -> Draft:
+        """Return a draft that tells of a transition of the running rollout, if there is one."""
+        rollout = self.status.rollout
+        tidings = Tidings(
+            reason=reason,
+            sentence=sentence,
+            severity=severity,
+            rollout=rollout.id if rollout else None,
+            revision=rollout.revision if rollout else None,
+        )
+        return replace(self, tidings=(*self.tidings, tidings))
+
+    def hold(self, reason: HoldReason, message: str) -> Draft:
+        """Return a draft that does not advance, and says why."""
+        return replace(self, advance=None, holds=(*self.holds, (reason, message)))
+
+    def brake(self, reason: HoldReason, message: str) -> Draft:
+        """Return a draft that holds and keeps the weight from rising."""
+        return replace(self.hold(reason, message), ceiling=min(self.ceiling, self.observed))
+
+    def wake(self, at: datetime) -> Draft:
+        """Return a draft that asks to be decided again at that instant."""
+        return replace(self, wakes=(*self.wakes, at))
+
+
+Stage: TypeAlias = Callable[[Draft], Draft]
+"""A small fact about the world, turned into a changed draft."""

@@ -1,0 +1,161 @@
+"""What is written down: the next status, computed purely, and whether it says anything new."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from canaryd.model.decision import Decision
+from canaryd.model.names import ALL_TRAFFIC
+from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
+from canaryd.model.snapshot import Problem, Snapshot
+from canaryd.model.status import Condition, Phase, Rollout, Status, Target
+
+EVENTS = "events"
+"""The receiver that turns notices into Kubernetes Events."""
+Fact = tuple[str, str, str, str]
+"""A condition's type, status, reason and message."""
+
+
+def next_status(
+    snap: Snapshot,
+    decision: Decision,
+    now: datetime,
+    *,
+    problems: tuple[Problem, ...],
+    delivered: Mapping[str, int],
+) -> Status:
+    """The status after this decision: numbered notices, conditions, what was seen."""
+    before, after = snap.status, decision.status
+    facts = (*conditions(snap, after, problems), *advice(snap, before))
+    receivers = (EVENTS, *(alert.name for alert in snap.spec.alerts))
+    last = before.notices[-1].seq if before.notices else 0
+    work = snap.workloads.get(after.idle_slot) if after.idle_slot is not None else None
+    return replace(
+        after,
+        observed_generation=snap.generation,
+        target=Target(work.generation, work.revision) if work is not None else None,
+        notices=number(before, after, decision.tidings, now),
+        conditions=tuple(dated(before.conditions, facts, snap.generation, now)),
+        delivered={name: delivered.get(name, last) for name in receivers},
+    )
+
+
+def number(
+    before: Status, after: Status, tidings: Iterable[Tidings], now: datetime
+) -> tuple[Notice, ...]:
+    """Give each of the tidings the next number; the oldest beyond the kept ones go."""
+    notices = list(before.notices)
+    for news in tidings:
+        rollout = next((r for r in (after.rollout, before.rollout) if r and r.id == news.rollout), None)
+        notices.append(notice(notices[-1].seq + 1 if notices else 1, news, after, rollout, now))
+    return tuple(notices[-KEPT_NOTICES:])
+
+
+def notice(seq: int, news: Tidings, after: Status, rollout: Rollout | None, now: datetime) -> Notice:
+    """One numbered transition."""
+    return Notice(
+        seq=seq,
+        reason=news.reason,
+        sentence=news.sentence,
+        severity=news.severity,
+        at=now,
+        phase=after.phase.value,
+        weight=ALL_TRAFFIC if news.reason == "Promoted" else after.canary_weight,
+        rollout=news.rollout,
+        revision=news.revision,
+        images=rollout.images if rollout is not None else {},
+    )
+
+
+def conditions(snap: Snapshot, after: Status, problems: tuple[Problem, ...]) -> tuple[Fact, ...]:
+    """Ready, Promoted, Reconciling and Stalled, as kstatus reads them."""
+    if snap.denied is not None:
+        problems = (Problem("WriteDenied", snap.denied), *problems)
+    if problems:
+        return stalled(problems)
+    if after.phase is not Phase.IDLE:
+        reason = after.hold.reason.value if after.hold else after.phase.value
+        message = after.hold.message if after.hold else f"the Canary is {after.phase.value}"
+        return (
+            ("Ready", "Unknown", reason, message),
+            ("Promoted", "Unknown", reason, message),
+            ("Reconciling", "True", reason, message),
+            ("Stalled", "False", reason, "a rollout is under way"),
+        )
+    rejected = after.rejected
+    if rejected is not None and rejected.revision == after.idle_revision:
+        return (
+            ("Ready", "False", rejected.reason, rejected.message),
+            ("Promoted", "False", rejected.reason, rejected.message),
+            ("Reconciling", "False", rejected.reason, "waiting for a new revision or a retry"),
+            ("Stalled", "True", rejected.reason, rejected.message),
+        )
+    serves = after.promoted.revision if after.promoted else "nothing yet"
+    return (
+        ("Ready", "True", "Idle", f"{serves} serves; nothing new to release"),
+        ("Promoted", "True", "Idle", f"{serves} serves"),
+        ("Reconciling", "False", "Idle", "nothing new to release"),
+        ("Stalled", "False", "Idle", "nothing stands in the way"),
+    )
+
+
+def stalled(problems: tuple[Problem, ...]) -> tuple[Fact, ...]:
+    """The conditions of a Canary that cannot be worked on."""
+    reason, message = problems[0].reason, "; ".join(problem.message for problem in problems)
+    return (
+        ("Ready", "False", reason, message),
+        ("Promoted", "Unknown", reason, message),
+        ("Reconciling", "False", reason, message),
+        ("Stalled", "True", reason, message),
+    )
+
+
+def advice(snap: Snapshot, before: Status) -> tuple[Fact, ...]:
+    """Conditions of the router's advice; one that no longer applies turns False."""
+    given = {} if snap.routing is None else {item.type: item for item in snap.routing.advice}
+    known = {"Ready", "Promoted", "Reconciling", "Stalled"}
+    gone = [c for c in before.conditions if c.type not in known and c.type not in given]
+    return (
+        *((item.type, "True", item.reason, item.message) for item in given.values()),
+        *((c.type, "False", "Mended", "it no longer applies") for c in gone),
+    )
+
+
+def dated(
+    before: tuple[Condition, ...], facts: Iterable[Fact], generation: int, now: datetime
+) -> Iterable[Condition]:
+    """Date the conditions; lastTransitionTime moves only when the status does."""
+    old = {condition.type: condition for condition in before}
+    for kind, status, reason, message in facts:
+        last = old.get(kind)
+        since = last.last_transition_time if last is not None and last.status == status else now
+        yield Condition(kind, status, reason, message, since, generation)
+
+
+def worth_writing(before: Status, after: Status, now: datetime, *, evidence_every: float) -> bool:
+    """Whether the status says something new; what only ticks is written every `evidence_every` s."""
+    if essence(before) != essence(after):
+        return True
+    if before.gates == after.gates:
+        return False
+    last = max((gate.at for gate in before.gates), default=None)
+    return last is None or (now - last).total_seconds() >= evidence_every
+
+
+def essence(status: Status) -> Status:
+    """The status without what only ticks: sentences of unchanged gates and holds, deliveries."""
+    return replace(
+        status,
+        gates=tuple(replace(gate, message="", at=NEVER, value=None) for gate in status.gates),
+        hold=replace(status.hold, message="") if status.hold else None,
+        conditions=tuple(
+            replace(c, message="") if status.phase is not Phase.IDLE else c for c in status.conditions
+        ),
+        target=replace(status.target, observed_generation=0) if status.target else None,
+        delivered={},
+    )
+
+
+NEVER = datetime.min

@@ -1,0 +1,41 @@
+"""The one message per transition that event, notification, history, log and CLI all show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from canaryd.model.names import Revision, Weight
+from canaryd.model.spec import Severity
+
+
+@dataclass(frozen=True, slots=True)
+class Tidings:
+    """A transition worth telling, before it has a number: what the decision says."""
+
+    reason: str
+    sentence: str
+    severity: Severity = Severity.INFO
+    rollout: str | None = None
+    revision: Revision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A numbered transition; the number is given when the status is written, never reused."""
+
+    seq: int
+    reason: str
+    sentence: str
+    severity: Severity
+    at: datetime
+    phase: str
+    weight: Weight
+    rollout: str | None = None
+    revision: Revision | None = None
+    images: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+KEPT_NOTICES = 20
+"""How many transitions stand in the status: history and outbox in one."""

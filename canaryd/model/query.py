@@ -1,0 +1,64 @@
+"""PromQL with `{{ name }}` variables: which there are, and how they are filled in."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+
+VARIABLES = (
+    "name",
+    "namespace",
+    "target",
+    "primary",
+    "canary",
+    "service",
+    "revision",
+    "interval",
+    "weight",
+)
+"""What a query may ask for; the CRD refuses everything else."""
+
+OPENING = "{{"
+_VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
+# Hexadecimal escapes mean the same in all of PromQL's quotes that know escapes at all.
+_ESCAPES = str.maketrans(
+    {"\\": "\\\\", '"': "\\x22", "'": "\\x27", "`": "\\x60", "\n": "\\n", "\r": "\\r"}
+)
+
+
+def render(query: str, variables: Mapping[str, str]) -> str:
+    """Fill the variables in, escaped as PromQL strings; raises ValueError naming an unknown one."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1].strip()
+        if name not in variables:
+            message = (
+                f"the query's variable {{{{ {name} }}}} is unknown: there are {_listed(variables)}"
+            )
+            raise ValueError(message)
+        return variables[name].translate(_ESCAPES)
+
+    if OPENING in _VARIABLE.sub("", query):
+        raise ValueError("the query has a {{ without its }}: close it, like {{ namespace }}")
+    return _VARIABLE.sub(value, query)
+
+
+def well_formed(query: str) -> bool:
+    """Tell whether every variable in the query is one that there is."""
+    try:
+        render(query, dict.fromkeys(VARIABLES, ""))
+    except ValueError:
+        return False
+    return True
+
+
+def promql_duration(span: timedelta) -> str:
+    """Return the span as PromQL writes durations: whole seconds, or else milliseconds."""
+    milliseconds = round(span / timedelta(milliseconds=1))
+    seconds, rest = divmod(milliseconds, 1000)
+    return f"{milliseconds}ms" if rest else f"{seconds}s"
+
+
+def _listed(variables: Mapping[str, str]) -> str:
+    return ", ".join(sorted(variables)) or "none"

@@ -1,0 +1,20 @@
+"""Every wait of a rollout in one place, with its default; tests on real parts shorten them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long canaryd waits for what; all are settings."""
+
+    readiness_return: timedelta = timedelta(seconds=30)
+    """Unbroken readiness before traffic returns to a canary that was lost; doubles per loss."""
+    contest_window: timedelta = timedelta(minutes=10)
+    """A second foreign edit of the weights within this time is a contest; it ends after as long."""
+    stale_watch: timedelta = timedelta(minutes=2)
+    """Nothing rises when the watches have been silent for longer than this."""
+    evidence_write: timedelta = timedelta(seconds=60)
+    """At most this often is the status written when only gate sentences moved."""

@@ -1,0 +1,1 @@
+"""The loop: store, queue, gather, act, commit; it knows ports and no client library."""

@@ -1,0 +1,85 @@
+"""Write down what was decided: one status patch when it says something new, then tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol
+
+from canaryd.decide.outcome import next_status, worth_writing
+from canaryd.model.decision import Decision
+from canaryd.model.names import Key
+from canaryd.model.notice import Notice
+from canaryd.model.snapshot import Problem, Snapshot
+from canaryd.model.status import Status
+from canaryd.ports import Answers, Clock, History, Writer
+from canaryd.runtime.store import Store
+from canaryd.wire.patch import merge_patch
+from canaryd.wire.status import render_status
+from canaryd.wire.watch import CANARIES
+
+
+class Telling(Protocol):
+    """What the outbox knows of deliveries."""
+
+    def delivered(self, key: Key) -> Mapping[str, int]:
+        """The last notice that each receiver has got."""
+        ...
+
+    def overdue(self, key: Key) -> bool:
+        """Whether deliveries have waited too long to be written down."""
+        ...
+
+    def offer(self, key: Key) -> None:
+        """The Canary's status has new notices."""
+        ...
+
+
+class Commit:
+    """The last stage of a reconcile."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        writer: Writer,
+        answers: Answers,
+        history: History,
+        outbox: Telling,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._answers = answers
+        self._history = history
+        self._outbox = outbox
+        self._clock = clock
+
+    async def __call__(
+        self, snap: Snapshot, decision: Decision, now: datetime, problems: tuple[Problem, ...]
+    ) -> tuple[Notice, ...]:
+        """Write the status if it says something new, then answer; returns the new notices."""
+        before = snap.status
+        told = {**before.delivered, **self._outbox.delivered(snap.key)}
+        after = next_status(snap, decision, now, problems=problems, delivered=told)
+        every = snap.waits.evidence_write.total_seconds()
+        news: tuple[Notice, ...] = ()
+        if worth_writing(before, after, now, evidence_every=every) or self._outbox.overdue(
+            snap.key
+        ):
+            await self._write(snap, before, after)
+            last = before.notices[-1].seq if before.notices else 0
+            news = tuple(notice for notice in after.notices if notice.seq > last)
+            self._history.record(snap.key, before, after, news)
+            self._outbox.offer(snap.key)
+        for answer in decision.answers:
+            await self._answers.answer(snap.key, answer)
+        return news
+
+    async def _write(self, snap: Snapshot, before: Status, after: Status) -> None:
+        canary = self._store.canaries[snap.key]
+        patch = merge_patch(render_status(before), render_status(after))
+        if patch:
+            await self._writer.patch_status(
+                CANARIES, snap.key, patch, resource_version=canary.resource_version
+            )

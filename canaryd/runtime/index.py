@@ -1,0 +1,89 @@
+"""Which Canaries an object concerns, kept beside the store: an event costs a look-up."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import msgspec
+
+from canaryd.model.names import Key
+from canaryd.model.snapshot import Problem
+from canaryd.runtime.view import CanaryView
+from canaryd.wire import watch
+
+Place = tuple[str, str, str]
+"""Kind, namespace, name."""
+
+
+class _RequestSpec(msgspec.Struct):
+    canary: str = ""
+
+
+def canary_of(request: watch.RequestObject) -> Key:
+    """The Canary that a request is about; an unreadable one is about none."""
+    try:
+        spec = msgspec.json.decode(bytes(request.spec), type=_RequestSpec)
+    except msgspec.DecodeError:
+        spec = _RequestSpec()
+    return Key(request.metadata.namespace, spec.canary)
+
+
+class Index:
+    """From objects to the Canaries that they concern."""
+
+    def __init__(self) -> None:
+        self._by_place: defaultdict[Place, set[Key]] = defaultdict(set)
+        self._by_namespace: defaultdict[str, set[Key]] = defaultdict(set)
+        self._places: dict[Key, tuple[Place, ...]] = {}
+
+    def put(self, canary: CanaryView) -> set[Key]:
+        """Note what a Canary refers to; returns the others that share a workload with it."""
+        touched = self.drop(canary.key)
+        if isinstance(canary.spec, Problem):
+            places: tuple[Place, ...] = ()
+        else:
+            namespace = canary.key.namespace
+            places = (
+                (watch.VIRTUALSERVICES, namespace, canary.spec.virtual_service),
+                *((watch.DEPLOYMENTS, namespace, name) for name in canary.deployments),
+            )
+        self._places[canary.key] = places
+        self._by_namespace[canary.key.namespace].add(canary.key)
+        for place in places:
+            self._by_place[place].add(canary.key)
+        return touched | self.sharing(canary)
+
+    def drop(self, key: Key) -> set[Key]:
+        """Forget a Canary; returns those that shared a workload with it."""
+        touched: set[Key] = set()
+        for place in self._places.pop(key, ()):
+            self._by_place[place].discard(key)
+            if place[0] == watch.DEPLOYMENTS:
+                touched |= self._by_place[place]
+            if not self._by_place[place]:
+                del self._by_place[place]
+        self._by_namespace[key.namespace].discard(key)
+        return touched
+
+    def sharing(self, canary: CanaryView) -> set[Key]:
+        """Other Canaries with one of the same workloads."""
+        found: set[Key] = set()
+        for name in canary.deployments:
+            found |= self._by_place.get((watch.DEPLOYMENTS, canary.key.namespace, name), set())
+        return found - {canary.key}
+
+    def concerned(self, kind: str, obj: object) -> Iterable[Key]:
+        """The Canaries to decide again after this object changed."""
+        match obj:
+            case watch.ReplicaSetObject(metadata=meta):
+                owner = next((o.name for o in meta.owner_references if o.kind == "Deployment"), "")
+                return tuple(self._by_place.get((watch.DEPLOYMENTS, meta.namespace, owner), ()))
+            case watch.DeploymentObject(metadata=meta) | watch.VirtualServiceObject(metadata=meta):
+                return tuple(self._by_place.get((kind, meta.namespace, meta.name), ()))
+            case watch.ServiceObject(metadata=meta) | watch.DestinationRuleObject(metadata=meta):
+                return tuple(self._by_namespace.get(meta.namespace, ()))
+            case watch.RequestObject():
+                return (canary_of(obj),)
+            case _:
+                return ()

@@ -1,0 +1,57 @@
+"""From what a decision wants observed to what a metrics server is asked."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from canaryd.model.decision import Observe
+from canaryd.model.query import promql_duration, render
+from canaryd.model.snapshot import Answered, Sample, Snapshot
+from canaryd.ports import Question
+
+SMALLEST_SLOT = timedelta(milliseconds=200)
+LARGEST_SLOT = timedelta(seconds=5)
+
+
+def aligned(at: datetime, interval: timedelta) -> datetime:
+    """The first slot boundary not before `at`: Canaries with one rhythm share their queries."""
+    slot = max(SMALLEST_SLOT, min(LARGEST_SLOT, interval / 10)).total_seconds()
+    seconds = at.timestamp()
+    late = -seconds % slot
+    return at + timedelta(seconds=late)
+
+
+def question(snap: Snapshot, observe: Observe, due: datetime) -> Question | Sample:
+    """The question, or at once the refusal of a query that cannot be rendered."""
+    spec, namespace = snap.spec, snap.key.namespace
+    workload = spec.slot(observe.slot).deployment
+    revision = snap.status.rollout.revision if snap.status.rollout else None
+    query = observe.query
+    if query is not None:
+        variables = {
+            "name": snap.key.name,
+            "namespace": namespace,
+            "target": workload,
+            "canary": workload,
+            "primary": spec.other(observe.slot).deployment,
+            "service": snap.key.name,
+            "revision": revision or "",
+            "interval": promql_duration(observe.interval),
+            "weight": str(snap.status.canary_weight),
+        }
+        try:
+            query = render(query, variables)
+        except ValueError as error:
+            return Sample(
+                observe.metric, Answered.REFUSED, due, observe.interval, detail=str(error)
+            )
+    return Question(
+        key=snap.key,
+        metric=observe.metric,
+        query=query,
+        namespace=namespace,
+        workload=workload,
+        revision=revision,
+        window=observe.interval,
+        due=due,
+    )

@@ -1,0 +1,111 @@
+"""The one loop body: gather, decide, act, commit; nothing else happens to a Canary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol
+
+import structlog
+
+from canaryd.decide.engine import decide
+from canaryd.decide.lifecycle import missing_workloads
+from canaryd.model.decision import Action, Decision, Observe
+from canaryd.model.errors import TerminalError
+from canaryd.model.names import Key
+from canaryd.model.snapshot import Problem, Snapshot
+from canaryd.ports import Clock, Meter, Router, Timers
+from canaryd.runtime.commit import Commit
+from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.store import Store
+from canaryd.runtime.unusable import Unusable
+
+log = structlog.get_logger()
+
+
+class Observing(Protocol):
+    """What the collector is told."""
+
+    def want(self, snap: Snapshot, observe: tuple[Observe, ...]) -> None:
+        """Keep asking for exactly these metrics of this Canary."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """Ask for nothing more of this Canary."""
+        ...
+
+
+class Reconcile:
+    """Brings one Canary one decision further."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        gather: Gatherer,
+        router: Router,
+        commit: Commit,
+        unusable: Unusable,
+        collector: Observing,
+        timers: Timers,
+        clock: Clock,
+        meter: Meter,
+    ) -> None:
+        self._store = store
+        self._gather = gather
+        self._router = router
+        self._commit = commit
+        self._unusable = unusable
+        self._collector = collector
+        self._timers = timers
+        self._clock = clock
+        self._meter = meter
+
+    async def __call__(self, key: Key) -> None:
+        """Decide once and carry it out; raises what the writes raise."""
+        snapshot = self._gather(key)
+        if snapshot is None or isinstance(snapshot, Problem):
+            self._collector.forget(key)
+            self._timers.set(key, None)
+            if snapshot is None:
+                self._meter.forget(key)
+            else:
+                await self._unusable(key, snapshot)
+            return
+        now = self._clock.now()
+        snapshot = replace(snapshot, problems=(*snapshot.problems, *missing_workloads(snapshot)))
+        decision = decide(snapshot, now)
+        try:
+            for action in decision.actions:
+                await self._perform(snapshot, action)
+        except TerminalError as error:
+            await self._say_denied(snapshot, str(error), now)
+            raise
+        if snapshot.denied is not None:
+            self._store.deny(key, None)
+            snapshot = replace(snapshot, denied=None)
+        news = await self._commit(snapshot, decision, now, snapshot.problems)
+        self._collector.want(snapshot, decision.observe)
+        self._timers.set(key, decision.wake_at)
+        self._meter.decided(decision.status.phase)
+        self._meter.canary(key, decision.status)
+        for notice in news:
+            log.info(
+                "transition",
+                canary=str(key),
+                reason=notice.reason,
+                sentence=notice.sentence,
+                weight=notice.weight,
+                revision=notice.revision,
+            )
+
+    async def _perform(self, snap: Snapshot, action: Action) -> None:
+        """Carry out one action: one write of one object, conditional on what was decided upon."""
+        slot = snap.spec.slot(action.slot)
+        await self._router.set_weight(self._store, snap.key, snap.spec, slot, action.weight)
+
+    async def _say_denied(self, snap: Snapshot, message: str, now: datetime) -> None:
+        """A write was denied: nothing of the decision counts, but its owner must know why."""
+        self._store.deny(snap.key, message)
+        denied = replace(snap, denied=message)
+        await self._commit(denied, Decision(status=snap.status), now, snap.problems)

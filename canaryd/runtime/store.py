@@ -1,0 +1,195 @@
+"""The memory of the world: what watches and own writes delivered, by kind, namespace and name.
+
+It parses, keeps and enqueues; it decides nothing and asks nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any
+
+from canaryd.model.names import Key
+from canaryd.model.snapshot import Sample
+from canaryd.ports import Clock
+from canaryd.runtime.index import Index, canary_of
+from canaryd.runtime.view import CanaryView, view
+from canaryd.wire import watch
+
+
+def outdated(meta: watch.Meta, known: watch.Meta) -> bool:
+    """Whether this is no news of a known object; Kubernetes orders its versions as numbers."""
+    version, than = meta.resource_version, known.resource_version
+    comparable = meta.uid == known.uid and version.isdigit() and than.isdigit()
+    return comparable and int(version) <= int(than)
+
+
+class Store:
+    """Implements `ports.Sink` and `ports.Objects`."""
+
+    def __init__(
+        self,
+        *,
+        kinds: Sequence[str],
+        clock: Clock,
+        enqueue: Callable[[Key], None],
+        stale_after: timedelta = timedelta(minutes=2),
+    ) -> None:
+        self._clock = clock
+        self._stale_after = stale_after
+        self._enqueue = enqueue
+        self._objects: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in kinds}
+        self._owned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
+        self._asked: defaultdict[Key, set[str]] = defaultdict(set)
+        self._heard: dict[str, float] = {}
+        self._failures: dict[str, str] = {}
+        self.synced = asyncio.Event()
+        """Set when every kind has been listed once."""
+        self.index = Index()
+        self.canaries: dict[Key, CanaryView] = {}
+        self.samples: defaultdict[Key, dict[str, Sample]] = defaultdict(dict)
+        self.denied: dict[Key, str] = {}
+
+    # what watches deliver
+
+    def replace(self, kind: str, objects: Sequence[Any]) -> None:
+        """A full list arrived: what is not in it is gone."""
+        names = {(obj.metadata.namespace, obj.metadata.name) for obj in objects}
+        for namespace, name in [place for place in self._objects[kind] if place not in names]:
+            self.remove(kind, namespace, name)
+        for obj in objects:
+            self.apply(kind, obj)
+        self.heard(kind)
+
+    def apply(self, kind: str, obj: Any) -> None:  # noqa: ANN401 - one of the wire structs
+        """An object was added or changed; older news than what is known is dropped."""
+        place = (obj.metadata.namespace, obj.metadata.name)
+        before = self._objects[kind].get(place)
+        if before is not None and outdated(obj.metadata, before.metadata):
+            return
+        self._objects[kind][place] = obj
+        match obj:
+            case watch.CanaryObject():
+                self._put_canary(obj)
+            case watch.ReplicaSetObject():
+                for owner in obj.metadata.owner_references:
+                    self._owned[place[0], owner.uid].add(place[1])
+            case watch.RequestObject():
+                self._asked[canary_of(obj)].add(place[1])
+            case _:
+                pass
+        for key in self.index.concerned(kind, obj):
+            self._enqueue(key)
+
+    def remove(self, kind: str, namespace: str, name: str) -> None:
+        """An object is gone."""
+        obj = self._objects[kind].pop((namespace, name), None)
+        match obj:
+            case None:
+                return
+            case watch.CanaryObject():
+                self._drop_canary(Key(namespace, name))
+            case watch.ReplicaSetObject():
+                for owner in obj.metadata.owner_references:
+                    self._owned[namespace, owner.uid].discard(name)
+                    if not self._owned[namespace, owner.uid]:
+                        del self._owned[namespace, owner.uid]
+            case watch.RequestObject():
+                self._asked[canary_of(obj)].discard(name)
+            case _:
+                pass
+        for key in self.index.concerned(kind, obj):
+            self._enqueue(key)
+
+    def heard(self, kind: str) -> None:
+        """The watch of this kind is alive."""
+        was_stale = self.stale() is not None
+        self._heard[kind] = self._clock.monotonic()
+        if len(self._heard) == len(self._objects):
+            self.synced.set()
+        if was_stale:
+            self.enqueue_all()
+
+    def failed(self, kind: str, message: str | None) -> None:
+        """The watch of this kind cannot be kept, or is well again."""
+        if message is None:
+            self._failures.pop(kind, None)
+        else:
+            self._failures[kind] = message
+
+    # what is looked up
+
+    def get(self, kind: str, namespace: str, name: str) -> Any | None:  # noqa: ANN401
+        """The wire struct, or None."""
+        return self._objects[kind].get((namespace, name))
+
+    def within(self, kind: str, namespace: str) -> Iterable[Any]:
+        """All objects of the kind in the namespace."""
+        return [obj for (space, _), obj in self._objects[kind].items() if space == namespace]
+
+    def all(self, kind: str) -> Iterable[Any]:
+        """All objects of the kind."""
+        return list(self._objects[kind].values())
+
+    def owned_by(self, namespace: str, uid: str) -> Iterable[watch.ReplicaSetObject]:
+        """The ReplicaSets that this object owns."""
+        names = self._owned.get((namespace, uid), ())
+        return [self._objects[watch.REPLICASETS][namespace, name] for name in names]
+
+    def requests(self, key: Key) -> Iterable[watch.RequestObject]:
+        """The requests about this Canary, answered ones too."""
+        names = self._asked.get(key, ())
+        return [self._objects[watch.REQUESTS][key.namespace, name] for name in names]
+
+    def unready(self) -> list[str]:
+        """Sentences on what is not yet, or no longer, watched."""
+        missing = [
+            f"{kind} have not been listed yet" for kind in self._objects if kind not in self._heard
+        ]
+        return [*self._failures.values(), *missing]
+
+    def stale(self) -> str | None:
+        """A sentence naming the watch that is older than the limit; None when all are fresh."""
+        now, limit = self._clock.monotonic(), self._stale_after
+        for kind, heard in self._heard.items():
+            if now - heard > limit.total_seconds():
+                return (
+                    f"the API server has said nothing about {kind} for more than "
+                    f"{limit.total_seconds():g} s; nothing rises until it does"
+                )
+        return None
+
+    # what else arrives
+
+    def put_sample(self, key: Key, sample: Sample) -> None:
+        """An answer of the metrics server arrived."""
+        if key in self.canaries:
+            self.samples[key][sample.metric] = sample
+            self._enqueue(key)
+
+    def deny(self, key: Key, message: str | None) -> None:
+        """A write was forbidden, or succeeded again."""
+        if message is None:
+            self.denied.pop(key, None)
+        else:
+            self.denied[key] = message
+
+    def enqueue_all(self) -> None:
+        """Have every Canary decided again, from memory."""
+        for key in self.canaries:
+            self._enqueue(key)
+
+    def _put_canary(self, obj: watch.CanaryObject) -> None:
+        key = Key(obj.metadata.namespace, obj.metadata.name)
+        self.canaries[key] = view(obj, self.canaries.get(key))
+        for touched in {key} | self.index.put(self.canaries[key]):
+            self._enqueue(touched)
+
+    def _drop_canary(self, key: Key) -> None:
+        self.canaries.pop(key, None)
+        self.samples.pop(key, None)
+        self.denied.pop(key, None)
+        for touched in {key} | self.index.drop(key):
+            self._enqueue(touched)

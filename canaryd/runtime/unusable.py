@@ -1,0 +1,45 @@
+"""A Canary whose spec or status cannot be read: say so in a condition, touch nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from canaryd.decide.outcome import dated, stalled
+from canaryd.model.names import Key
+from canaryd.model.snapshot import Problem
+from canaryd.model.status import Status
+from canaryd.ports import Clock, Writer
+from canaryd.runtime.store import Store
+from canaryd.wire.patch import merge_patch
+from canaryd.wire.status import render_status
+from canaryd.wire.watch import CANARIES
+
+
+class Unusable:
+    """Writes the Stalled condition of a Canary that has no snapshot."""
+
+    def __init__(self, *, store: Store, writer: Writer, clock: Clock) -> None:
+        self._store = store
+        self._writer = writer
+        self._clock = clock
+
+    async def __call__(self, key: Key, problem: Problem) -> None:
+        """Write the condition, if it does not stand there already."""
+        canary = self._store.canaries[key]
+        before = canary.status if isinstance(canary.status, Status) else None
+        known = before if before is not None else Status()
+        facts = stalled((problem,))
+        now = self._clock.now()
+        after = replace(
+            known,
+            observed_generation=canary.generation,
+            conditions=tuple(dated(known.conditions, facts, canary.generation, now)),
+        )
+        if before is None:
+            patch = {"conditions": render_status(after)["conditions"]}
+        else:
+            patch = merge_patch(render_status(before), render_status(after))
+        if patch and after != before:
+            await self._writer.patch_status(
+                CANARIES, key, patch, resource_version=canary.resource_version
+            )

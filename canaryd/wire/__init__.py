@@ -1,0 +1,1 @@
+"""The only parsing of the API: structs for watches, models per CRD kind, CRD generation."""

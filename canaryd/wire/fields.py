@@ -1,0 +1,81 @@
+"""The kinds of values that objects are made of: names and durations, with their bounds."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from canaryd.wire.rules import Rule, matches
+
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_DURATION = r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+"
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_UNITS = {
+    "ms": timedelta(milliseconds=1),
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+}
+SHORTEST = timedelta(seconds=1)
+LONGEST = timedelta(days=7)
+DURATION_BOUNDS = "1s to 168h"
+
+
+def parse_duration(text: str) -> timedelta:
+    """Read a Go duration like `1m30s`; raises ValueError for anything else."""
+    if not re.fullmatch(_DURATION, text):
+        message = f"{text!r} is not a duration like 30s, 1m30s or 1h"
+        raise ValueError(message)
+    try:
+        parts = [float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text)]
+        return sum(parts, timedelta())
+    except OverflowError as error:
+        message = f"{text!r} is too long a duration"
+        raise ValueError(message) from error
+
+
+def _sensible(text: str) -> bool:
+    try:
+        return SHORTEST <= parse_duration(text) <= LONGEST
+    except ValueError:
+        return False
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever the object says
+    """Let 5.0 pass as 5, as the API server does."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+INTEGRAL = BeforeValidator(_whole)
+"""Goes last in an integer's `Annotated`, so that its bounds stay in the schema."""
+Percent = Annotated[int, Field(ge=1, le=100), INTEGRAL]
+
+Duration = Annotated[
+    str,
+    Field(max_length=32),
+    Rule(
+        holds=_sensible,
+        cel=f"self.matches(r'^{_DURATION}$')"
+        " && duration(self) >= duration('1s') && duration(self) <= duration('168h')",
+        message="must be a duration of 1s to 168h in h, m, s and ms, like 30s, 1m30s or 1h",
+    ),
+]
+Label = Annotated[
+    str,
+    Field(max_length=63),
+    matches(
+        _LABEL, "must be lower-case letters, digits and '-', with a letter or digit at both ends"
+    ),
+]
+ObjectName = Annotated[
+    str,
+    Field(max_length=253),
+    matches(
+        rf"{_LABEL}(\.{_LABEL})*",
+        "must be a Kubernetes name: lower-case letters, digits, '-' and '.',"
+        " with a letter or digit at both ends",
+    ),
+]

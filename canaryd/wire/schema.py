@@ -1,0 +1,90 @@
+"""From a pydantic model to the structural schema that the API server wants in a CRD.
+
+No references, no unions, no nulls, no defaults (objects stay as they were written): what is lost
+that way is said in each field's description instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from canaryd.wire.rules import VALIDATIONS
+
+KEPT = (
+    "type",
+    "format",
+    "description",
+    "enum",
+    "pattern",
+    "minimum",
+    "maximum",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "maxProperties",
+    "required",
+    "properties",
+    "items",
+    "additionalProperties",
+    VALIDATIONS,
+)
+"""In the order in which they are written."""
+
+Schema = dict[str, Any]
+
+
+def structural(model: type[BaseModel]) -> Schema:
+    """Return the model's structural schema."""
+    whole = model.model_json_schema(by_alias=True, mode="validation")
+    return _convert(whole, whole.get("$defs", {}))
+
+
+def _convert(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
+    flat = _flatten(node, definitions)
+    if flat.get("type") == "integer":
+        flat["format"] = "int64"
+    if "properties" in flat:
+        flat["properties"] = {
+            name: _convert(child, definitions) for name, child in flat["properties"].items()
+        }
+        flat.pop("additionalProperties", None)
+    for inner in ("items", "additionalProperties"):
+        if inner in flat:
+            flat[inner] = _convert(flat[inner], definitions)
+    if "description" in flat:
+        flat["description"] = _complete(flat)
+    return {word: flat[word] for word in KEPT if word in flat}
+
+
+def _flatten(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
+    """Put references, optional values and constants in place; the outer words win."""
+    flat = dict(node)
+    if "$ref" in flat:
+        name = flat.pop("$ref").rpartition("/")[2]
+        return _flatten(definitions[name] | flat, definitions)
+    if "anyOf" in flat:
+        (only,) = (choice for choice in flat.pop("anyOf") if choice.get("type") != "null")
+        return _flatten({**only, **flat}, definitions)
+    if "const" in flat:
+        flat["enum"] = [flat.pop("const")]
+    return flat
+
+
+def _complete(node: Schema) -> str:
+    """Add to a description the default and the bounds that the schema knows."""
+    parts = [str(node["description"]).strip()]
+    match node:
+        case {"minimum": low, "maximum": high}:
+            parts.append(f"From {low} to {high}.")
+        case {"type": "array", "minItems": low, "maxItems": high} if low < high:
+            parts.append(f"{low} to {high} items.")
+        case {"type": "array", "maxItems": high} if "minItems" not in node:
+            parts.append(f"At most {high} items.")
+    default = node.get("default")
+    if "default" in node and default is not None and not isinstance(default, dict | list):
+        parts.append(f"Default {str(default).lower() if isinstance(default, bool) else default}.")
+    return " ".join(parts)

@@ -1,0 +1,40 @@
+"""Says in sentences, each naming its field, why an object was refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from canaryd.wire.rules import BROKEN_RULE
+
+SHOULD_BE = "Input should be "
+
+
+def sentences(error: ValidationError, root: str = "spec") -> tuple[str, ...]:
+    """Return one sentence per mistake; `root` is the path of what was parsed."""
+    return tuple(_sentence(detail, root) for detail in error.errors(include_url=False))
+
+
+def path_of(root: str, location: Iterable[int | str]) -> str:
+    """Return a location as people write it: spec.analysis.metrics[0].name."""
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return (root + "".join(parts)).removeprefix(".")
+
+
+def _sentence(detail: ErrorDetails, root: str) -> str:
+    path, message = path_of(root, detail["loc"]), detail["msg"]
+    match detail["type"]:
+        case "missing":
+            return f"{path} is required"
+        case "extra_forbidden":
+            return f"{path} is not a known field: remove it or correct its name"
+        case "json_invalid":
+            return f"{root or 'the object'} is not readable: {message}"
+        case kind if kind == BROKEN_RULE:
+            return f"{path}: {message}"
+        case _ if message.startswith(SHOULD_BE):
+            return f"{path} must be {message.removeprefix(SHOULD_BE)}"
+        case _:
+            return f"{path}: {message[:1].lower()}{message[1:]}"

@@ -1,0 +1,183 @@
+"""What a watch delivers, decoded as little as possible: msgspec structs without unused fields."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import Raw, Struct, field
+
+CANARIES = "canaries"
+REQUESTS = "canaryrequests"
+PROVIDERS = "alertproviders"
+DEPLOYMENTS = "deployments"
+REPLICASETS = "replicasets"
+SERVICES = "services"
+VIRTUALSERVICES = "virtualservices"
+DESTINATIONRULES = "destinationrules"
+
+
+class Owner(Struct, gc=False, frozen=True, rename="camel"):
+    """An ownerReference."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool = False
+
+
+class ManagedFields(Struct, gc=False, frozen=True, rename="camel"):
+    """Who wrote which fields, when."""
+
+    manager: str = ""
+    operation: str = ""
+    time: datetime | None = None
+    fields_v1: Raw = field(default=Raw(b"{}"), name="fieldsV1")
+    subresource: str = ""
+
+
+class Meta(Struct, rename="camel"):
+    """The parts of ObjectMeta that canaryd reads."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: datetime | None = None
+    deletion_timestamp: datetime | None = None
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    owner_references: list[Owner] = []
+
+
+class ManagedMeta(Meta):
+    """ObjectMeta with its managed fields."""
+
+    managed_fields: list[ManagedFields] = []
+
+
+class CanaryObject(Struct):
+    """A Canary; spec and status are parsed by `wire.canary` and `wire.status` when they change."""
+
+    metadata: Meta
+    spec: Raw = Raw(b"{}")
+    status: Raw = Raw(b"{}")
+
+
+class RequestObject(Struct):
+    """A CanaryRequest."""
+
+    metadata: Meta
+    spec: Raw = Raw(b"{}")
+    status: Raw = Raw(b"{}")
+
+
+class ProviderObject(Struct):
+    """An AlertProvider."""
+
+    metadata: Meta
+    spec: Raw = Raw(b"{}")
+
+
+class LabelSelector(Struct, rename="camel"):
+    """A label selector; only matchLabels are looked at."""
+
+    match_labels: dict[str, str] = {}
+
+
+class DeploymentSpec(Struct, rename="camel"):
+    """The parts of a Deployment's spec that canaryd reads."""
+
+    template: Raw = Raw(b"{}")
+    replicas: int = 1
+    paused: bool = False
+
+
+class DeploymentStatus(Struct, gc=False, frozen=True, rename="camel"):
+    """How far the Deployment controller has seen the Deployment."""
+
+    observed_generation: int = 0
+
+
+class DeploymentObject(Struct):
+    """A Deployment."""
+
+    metadata: Meta
+    spec: DeploymentSpec
+    status: DeploymentStatus = DeploymentStatus()
+
+
+class ReplicaSetSpec(Struct, frozen=True):
+    """The template that a ReplicaSet stands for."""
+
+    template: Raw = Raw(b"{}")
+
+
+class ReplicaSetStatus(Struct, gc=False, frozen=True, rename="camel"):
+    """How many pods of this revision are ready."""
+
+    replicas: int = 0
+    ready_replicas: int = 0
+
+
+class ReplicaSetObject(Struct):
+    """A ReplicaSet; its label pod-template-hash is the revision."""
+
+    metadata: Meta
+    spec: ReplicaSetSpec = ReplicaSetSpec()
+    status: ReplicaSetStatus = ReplicaSetStatus()
+
+
+class ServiceSpec(Struct, frozen=True):
+    """Which pods a Service selects."""
+
+    selector: dict[str, str] = {}
+
+
+class ServiceObject(Struct):
+    """A Service."""
+
+    metadata: Meta
+    spec: ServiceSpec = ServiceSpec()
+
+
+class VirtualServiceObject(Struct):
+    """A VirtualService; the router reads `spec` as it is."""
+
+    metadata: ManagedMeta
+    spec: dict[str, Any] = {}
+
+
+class Subset(Struct):
+    """A DestinationRule's subset."""
+
+    name: str = ""
+    labels: dict[str, str] = {}
+
+
+class DestinationRuleSpec(Struct, frozen=True):
+    """The host a DestinationRule is for, and its subsets."""
+
+    host: str = ""
+    subsets: list[Subset] = []
+
+
+class DestinationRuleObject(Struct):
+    """A DestinationRule."""
+
+    metadata: Meta
+    spec: DestinationRuleSpec = DestinationRuleSpec()
+
+
+OBJECTS: dict[str, type[Struct]] = {
+    CANARIES: CanaryObject,
+    REQUESTS: RequestObject,
+    PROVIDERS: ProviderObject,
+    DEPLOYMENTS: DeploymentObject,
+    REPLICASETS: ReplicaSetObject,
+    SERVICES: ServiceObject,
+    VIRTUALSERVICES: VirtualServiceObject,
+    DESTINATIONRULES: DestinationRuleObject,
+}
+"""The struct of each watched kind."""

@@ -1,0 +1,1 @@
+"""The tests: one folder per folder of canaryd, and the world of real parts."""

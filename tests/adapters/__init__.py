@@ -1,0 +1,1 @@
+"""The adapters, each against a server or a file of its own."""

@@ -1,0 +1,1 @@
+"""What a user would notice, tried on the real parts of tests.world."""

@@ -1,0 +1,1 @@
+"""Decisions, from one state and over whole histories."""

@@ -1,0 +1,1 @@
+"""The loop, with fakes behind its ports."""
