@@ -20,6 +20,9 @@ VARIABLES = (
 """What a query may ask for; the CRD refuses everything else."""
 
 OPENING = "{{"
+WELL_FORMED = rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}})*\{{?"
+"""The pattern of queries in which every `{{` begins a variable that there is (Python and RE2)."""
+
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 # Hexadecimal escapes mean the same in all of PromQL's quotes that know escapes at all.
 _ESCAPES = str.maketrans(
@@ -30,12 +33,12 @@ _ESCAPES = str.maketrans(
 def render(query: str, variables: Mapping[str, str]) -> str:
     """Fill the variables in, escaped as PromQL strings; raises ValueError naming an unknown one."""
 
+    known = ", ".join(sorted(variables)) or "none"
+
     def value(found: re.Match[str]) -> str:
         name = found[1].strip()
         if name not in variables:
-            message = (
-                f"the query's variable {{{{ {name} }}}} is unknown: there are {_listed(variables)}"
-            )
+            message = f"the query's variable {{{{ {name} }}}} is unknown: use {known}"
             raise ValueError(message)
         return variables[name].translate(_ESCAPES)
 
@@ -44,21 +47,8 @@ def render(query: str, variables: Mapping[str, str]) -> str:
     return _VARIABLE.sub(value, query)
 
 
-def well_formed(query: str) -> bool:
-    """Tell whether every variable in the query is one that there is."""
-    try:
-        render(query, dict.fromkeys(VARIABLES, ""))
-    except ValueError:
-        return False
-    return True
-
-
 def promql_duration(span: timedelta) -> str:
     """Return the span as PromQL writes durations: whole seconds, or else milliseconds."""
     milliseconds = round(span / timedelta(milliseconds=1))
     seconds, rest = divmod(milliseconds, 1000)
     return f"{milliseconds}ms" if rest else f"{seconds}s"
-
-
-def _listed(variables: Mapping[str, str]) -> str:
-    return ", ".join(sorted(variables)) or "none"

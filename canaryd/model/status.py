@@ -162,6 +162,14 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """Why a check has no value, as the hold it leads to, and since when without a break."""
+
+    reason: HoldReason
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Gate:
     """What one check says, with its sentence; `at` is when the deciding sample was asked for."""
 
@@ -170,6 +178,7 @@ class Gate:
     message: str
     at: datetime
     value: float | None = None
+    missing: Missing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
 from canaryd.model.names import ALL_TRAFFIC, Weight
-from canaryd.model.query import VARIABLES, well_formed
+from canaryd.model.query import VARIABLES, WELL_FORMED
 from canaryd.model.spec import (
     BUILTINS,
     SUCCESS_RATE,
@@ -19,33 +20,29 @@ from canaryd.model.spec import (
     Step,
 )
 from canaryd.wire.fields import DURATION_BOUNDS, INTEGRAL, Duration, Label, Percent, parse_duration
-from canaryd.wire.rules import Rule, WireModel, distinct
+from canaryd.wire.rules import Rule, WireModel, distinct, matches
 
 DEFAULT_STEP = 10
 _BUILTIN_NAMES = ", ".join(f"'{name}'" for name in sorted(BUILTINS))
-_VARIABLE_NAMES = "|".join(VARIABLES)
 
 Query = Annotated[
     str,
     Field(min_length=1, max_length=4096),
-    Rule(
-        holds=well_formed,
-        cel=r"self.findAll(r'\{\{[^{}]*\}\}').all(v, v.matches(r'^\{\{\s*"
-        rf"({_VARIABLE_NAMES})\s*\}}\}}$')) && !self.matches(r'\{{\{{[^{{}}]*(\{{|$|\}}[^}}])')",
-        message="query has an unknown or unclosed {{ variable }}: there are "
-        + ", ".join(VARIABLES),
+    matches(
+        WELL_FORMED,
+        "query has an unknown or unclosed {{ variable }}: there are " + ", ".join(VARIABLES),
     ),
 ]
 
 
 def _rise(weights: list[int]) -> bool:
-    return all(low < high for low, high in zip(weights, weights[1:], strict=False))
+    return all(low < high for low, high in pairwise(weights))
 
 
 class RangeModel(WireModel):
     """The range in which a metric's value passes, ends included."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=lambda bounds: bounds.min is not None or bounds.max is not None,
             cel="has(self.min) || has(self.max)",
@@ -58,10 +55,11 @@ class RangeModel(WireModel):
         ),
     )
     min: float | None = Field(
-        None, description="The least value that passes, in the metric's unit. Default: no least."
+        default=None,
+        description="The least value that passes, in the metric's unit. Default: no least.",
     )
     max: float | None = Field(
-        None,
+        default=None,
         description="The greatest value that passes, in the metric's unit. Default: no greatest.",
     )
 
@@ -71,9 +69,9 @@ class RangeModel(WireModel):
 
 
 class MetricModel(WireModel):
-    """One threshold check: a number asked for once per interval, and the range in which it passes."""
+    """One threshold check: a number asked for once per interval, and its range."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=lambda metric: metric.query is None or metric.name not in BUILTINS,
             cel=f"!has(self.query) || !(self.name in [{_BUILTIN_NAMES}])",
@@ -91,7 +89,7 @@ class MetricModel(WireModel):
             " || self.thresholdRange.min >= 0.0 && self.thresholdRange.min <= 100.0) && "
             "(!has(self.thresholdRange.max)"
             " || self.thresholdRange.max >= 0.0 && self.thresholdRange.max <= 100.0))",
-            message="thresholdRange of request-success-rate is in per cent: use numbers from 0 to 100",
+            message="thresholdRange of request-success-rate is in per cent: use 0 to 100",
         ),
     )
     name: Label = Field(
@@ -103,14 +101,14 @@ class MetricModel(WireModel):
         description="The range in which the metric's value passes; min, max or both."
     )
     interval: Duration = Field(
-        "1m",
+        default="1m",
         description="How often the metric is asked for, and the window that a built-in looks at."
         f" A duration of {DURATION_BOUNDS}.",
     )
     query: Query | None = Field(
-        None,
-        description="PromQL that gives one number, asked as often as interval says. Variables in the"
-        f" form {{{{ name }}}}: {', '.join(VARIABLES)}. At most 4096 characters."
+        default=None,
+        description="PromQL that gives one number, asked as often as interval says. Variables in"
+        f" the form {{{{ name }}}}: {', '.join(VARIABLES)}. At most 4096 characters."
         " Required unless the name is that of a built-in metric.",
     )
 
@@ -130,13 +128,13 @@ class StepModel(WireModel):
 
     weight: Percent = Field(description="The canary's share of requests in this step, in per cent.")
     for_: Duration | None = Field(
-        None,
+        default=None,
         alias="for",
         description=f"The least stay at this step. A duration of {DURATION_BOUNDS}."
         " Default: analysis.interval.",
     )
     approval: bool = Field(
-        False,  # noqa: FBT003 - a field's default
+        default=False,
         description="Whether a person must approve before the rollout goes on from this step.",
     )
 
@@ -145,10 +143,11 @@ class NoDataModel(WireModel):
     """What happens when the canary gives no samples: no requests, NaN, several series, nothing."""
 
     after: Duration = Field(
-        "10m", description=f"How long samples may be missing. A duration of {DURATION_BOUNDS}."
+        default="10m",
+        description=f"How long samples may be missing. A duration of {DURATION_BOUNDS}.",
     )
     then: Literal["Hold", "RollBack", "Advance"] = Field(
-        "Hold", description="What to do after that long: Hold, RollBack or Advance."
+        default="Hold", description="What to do after that long: Hold, RollBack or Advance."
     )
 
     def policy(self) -> MissingPolicy:
@@ -160,10 +159,11 @@ class UnavailableModel(WireModel):
     """What happens when the metrics server gives no usable answer."""
 
     after: Duration = Field(
-        "30m", description=f"How long it may be unavailable. A duration of {DURATION_BOUNDS}."
+        default="30m",
+        description=f"How long it may be unavailable. A duration of {DURATION_BOUNDS}.",
     )
     then: Literal["Hold", "RollBack"] = Field(
-        "Hold", description="What to do after that long: Hold or RollBack."
+        default="Hold", description="What to do after that long: Hold or RollBack."
     )
 
     def policy(self) -> MissingPolicy:
@@ -174,10 +174,11 @@ class UnavailableModel(WireModel):
 class AnalysisModel(WireModel):
     """How a rollout walks from 0 to 100 per cent and what it must prove on the way."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=lambda a: [a.step_weight, a.step_weights, a.steps].count(None) >= 2,  # noqa: PLR2004
-            cel="[has(self.stepWeight), has(self.stepWeights), has(self.steps)].filter(x, x).size() <= 1",
+            cel="[has(self.stepWeight), has(self.stepWeights), has(self.steps)]"
+            ".filter(x, x).size() <= 1",
             message="stepWeight, stepWeights and steps exclude each other: keep one of them",
         ),
         Rule(
@@ -188,15 +189,16 @@ class AnalysisModel(WireModel):
         ),
     )
     interval: Duration = Field(
-        "1m",
+        default="1m",
         description="The least stay at a step; at most one failed check is counted per interval."
         f" A duration of {DURATION_BOUNDS}.",
     )
     threshold: Annotated[int, Field(ge=1, le=1000), INTEGRAL] = Field(
-        5, description="The failed check with this number, counted over the rollout, rolls it back."
+        default=5,
+        description="The failed check with this number, counted over the rollout, rolls it back.",
     )
     step_weight: Percent | None = Field(
-        None,
+        default=None,
         description="By how many per cent each step rises, up to maxWeight."
         " Default 10 when neither stepWeights nor steps are given.",
     )
@@ -212,7 +214,8 @@ class AnalysisModel(WireModel):
         ]
         | None
     ) = Field(
-        None, description="The weights of the steps in per cent, rising. Instead of stepWeight."
+        default=None,
+        description="The weights of the steps in per cent, rising. Instead of stepWeight.",
     )
     steps: (
         Annotated[
@@ -227,15 +230,16 @@ class AnalysisModel(WireModel):
         ]
         | None
     ) = Field(
-        None, description="The steps with their own stay and approval. Instead of stepWeight."
+        default=None,
+        description="The steps with their own stay and approval. Instead of stepWeight.",
     )
     max_weight: Percent | None = Field(
-        None,
+        default=None,
         description="The weight of the last step in per cent; promotion goes on from there to 100."
         " Only with stepWeight. Default 100.",
     )
     canary_ready_threshold: Percent = Field(
-        100,
+        default=100,
         description="How many of the canary's wanted replicas must be ready before a rise,"
         " in per cent; always at least one pod.",
     )
@@ -247,10 +251,11 @@ class AnalysisModel(WireModel):
         ),
     ] = Field(default=[], description="The checks of each step. Required unless spec.skipAnalysis.")
     no_data: NoDataModel = Field(
-        NoDataModel(), description="What happens when the canary gives no samples. Default: Hold."
+        default=NoDataModel(),
+        description="What happens when the canary gives no samples. Default: Hold.",
     )
     unavailable: UnavailableModel = Field(
-        UnavailableModel(),
+        default=UnavailableModel(),
         description="What happens when the metrics server gives no usable answer. Default: Hold.",
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
@@ -37,9 +37,9 @@ class SlotModel(WireModel):
     )
     target_ref: TargetRef = Field(description="The slot's own Deployment; canaryd only reads it.")
     subset: Label | None = Field(
-        None,
-        description="The DestinationRule's subset that selects the slot's pods. At most 63 characters."
-        " Default: none, the slot is told apart by its destination's host.",
+        default=None,
+        description="The DestinationRule's subset that selects the slot's pods. At most"
+        " 63 characters. Default: none, the slot is told apart by its destination's host.",
     )
 
     def slot(self) -> Slot:
@@ -54,7 +54,7 @@ class VirtualServiceRef(WireModel):
         description="The VirtualService's name, in the Canary's namespace. At most 253 characters."
     )
     route: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
-        None,
+        default=None,
         description="The name of the http route with both slots. At most 253 characters."
         " Default: the one route whose destinations include both slots.",
     )
@@ -65,7 +65,7 @@ class ProviderRef(WireModel):
 
     name: ObjectName = Field(description="The AlertProvider's name. At most 253 characters.")
     namespace: Label | None = Field(
-        None,
+        default=None,
         description="The AlertProvider's namespace. At most 63 characters."
         " Default: the Canary's namespace.",
     )
@@ -78,7 +78,7 @@ class AlertModel(WireModel):
         description="The alert's name, unique in this Canary. At most 63 characters."
     )
     severity: Literal["info", "warn", "error"] = Field(
-        "info", description="The least severity that is told: info, warn or error."
+        default="info", description="The least severity that is told: info, warn or error."
     )
     provider_ref: ProviderRef = Field(description="The AlertProvider that delivers.")
 
@@ -91,7 +91,7 @@ class AlertModel(WireModel):
 class CanarySpec(WireModel):
     """What the user wants: two workloads that take turns, and how a new one proves itself."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=lambda spec: spec.skip_analysis or bool(spec.analysis and spec.analysis.metrics),
             cel="(has(self.skipAnalysis) && self.skipAnalysis) || (has(self.analysis)"
@@ -107,28 +107,28 @@ class CanarySpec(WireModel):
         Rule(
             holds=lambda slots: len({slot.target_ref.name for slot in slots}) == len(slots),
             cel="self.all(a, self.exists_one(b, b.targetRef.name == a.targetRef.name))",
-            message="slots must have two different targetRef.name: each slot is a Deployment of its own",
+            message="slots must have two different targetRef.name: each slot needs its own",
         ),
     ] = Field(description="The two workloads that take turns; exactly 2.")
     virtual_service: VirtualServiceRef = Field(
         description="The VirtualService that splits the requests; canaryd writes two weights in it."
     )
     analysis: AnalysisModel | None = Field(
-        None,
-        description="How a rollout walks and how it is judged. Default: stepWeight 10, every minute;"
-        " its metrics are required unless skipAnalysis.",
+        default=None,
+        description="How a rollout walks and how it is judged. Default: stepWeight 10, every"
+        " minute; its metrics are required unless skipAnalysis.",
     )
     progress_deadline_seconds: Annotated[int, Field(ge=1, le=604_800), INTEGRAL] = Field(
-        600,
+        default=600,
         description="How long the canary may be unready without a break before it is rolled back,"
         " in seconds.",
     )
     suspend: bool = Field(
-        False,  # noqa: FBT003 - a field's default
+        default=False,
         description="Whether nothing advances; what runs is judged on and may be rolled back.",
     )
     skip_analysis: bool = Field(
-        False,  # noqa: FBT003 - a field's default
+        default=False,
         description="Whether a new revision gets 100 per cent as soon as it is ready, unjudged.",
     )
     alerts: Annotated[

@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel
+from typing_extensions import override
 
 from canaryd.wire.canary import CanarySpec
 from canaryd.wire.provider import AlertProviderSpec
@@ -88,8 +89,8 @@ CANARY = Kind(
 CANARY_REQUEST = Kind(
     name="CanaryRequest",
     plural="canaryrequests",
-    description="What a person or pipeline asks of a Canary. Create it, read the answer in its status;"
-    " it cannot be changed and is removed after 7 days.",
+    description="What a person or pipeline asks of a Canary. Create it, read the answer in its"
+    " status; it cannot be changed and is removed after 7 days.",
     spec=CanaryRequestSpec,
     status=CanaryRequestStatus,
     columns=(
@@ -138,6 +139,7 @@ def crd_files() -> dict[str, str]:
 class _Plain(yaml.SafeDumper):
     """Writes everything out, without anchors."""
 
+    @override
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401 - any value
         return True
 

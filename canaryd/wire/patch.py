@@ -7,7 +7,7 @@ from typing import Any
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what to patch: nulls remove keys, lists are replaced whole; empty when nothing differs.
+    """Return what to patch: nulls remove keys, lists are replaced whole; empty if equal.
 
     Neither object may hold a null: a merge patch cannot write one.
     """

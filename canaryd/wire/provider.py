@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
@@ -25,15 +25,15 @@ class SecretRef(WireModel):
     """A Secret in the provider's own namespace."""
 
     name: ObjectName = Field(
-        description="The Secret's name. Its key address says where to send to; its key token, if any,"
-        " is sent as a bearer token. At most 253 characters."
+        description="The Secret's name. Its key address says where to send to; its key token, if"
+        " any, is sent as a bearer token. At most 253 characters."
     )
 
 
 class AlertProviderSpec(WireModel):
     """Where notices go, and in which form."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=lambda spec: (spec.address is None) != (spec.secret_ref is None),
             cel="has(self.address) != has(self.secretRef)",
@@ -49,21 +49,22 @@ class AlertProviderSpec(WireModel):
         description="slack for a Slack incoming webhook, webhook for the notice as JSON."
     )
     address: Address | None = Field(
-        None,
+        default=None,
         description="The URL that notices are posted to, http or https. At most 2048 characters."
         " Either this or secretRef.",
     )
     channel: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(
-        None,
-        description="The Slack channel. At most 80 characters. Default: what the webhook is made for.",
+        default=None,
+        description="The Slack channel. At most 80 characters."
+        " Default: what the webhook is made for.",
     )
     username: Annotated[str, Field(min_length=1, max_length=80)] | None = Field(
-        None,
+        default=None,
         description="The name that Slack shows. At most 80 characters."
         " Default: what the webhook is made for.",
     )
     secret_ref: SecretRef | None = Field(
-        None,
+        default=None,
         description="The Secret with the keys address and, if wanted, token. Instead of address.",
     )
 

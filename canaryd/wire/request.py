@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from pydantic import Field, ValidationError
@@ -21,7 +21,7 @@ from canaryd.wire.watch import RequestObject
 class CanaryRequestSpec(WireModel):
     """What a person or pipeline asks of a Canary; it cannot be changed, only asked anew."""
 
-    rules = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             holds=always,  # only the API server knows what it was before
             cel="self == oldSelf",
@@ -30,7 +30,7 @@ class CanaryRequestSpec(WireModel):
         Rule(
             holds=lambda spec: spec.step is not None or spec.verb != "approve",
             cel="has(self.step) || self.verb != 'approve'",
-            message="step is required with verb approve: say which step, counted from 1, is approved",
+            message="step is required with verb approve: say which step, counted from 1",
         ),
         Rule(
             holds=lambda spec: spec.step is None or spec.verb == "approve",
@@ -42,21 +42,23 @@ class CanaryRequestSpec(WireModel):
         description="The Canary's name, in the request's namespace. At most 253 characters."
     )
     verb: Literal["approve", "promote", "pause", "resume", "abort", "retry"] = Field(
-        description="What is asked: approve a step, promote (skip the remaining steps), pause, resume,"
-        " abort (take traffic back) or retry (try a rejected revision again)."
+        description="What is asked: approve a step, promote (skip the remaining steps), pause,"
+        " resume, abort (take traffic back) or retry (try a rejected revision again)."
     )
     revision: Label = Field(
         description="The revision that is meant, as status shows it (pod-template-hash);"
         " a request for another one than is running is refused. At most 63 characters."
     )
     step: Annotated[int, Field(ge=1, le=100), INTEGRAL] | None = Field(
-        None, description="The approved step, counted from 1. Only and always with verb approve."
+        default=None,
+        description="The approved step, counted from 1. Only and always with verb approve.",
     )
     by: Annotated[str, Field(min_length=1, max_length=253)] = Field(
         description="Who asks. At most 253 characters."
     )
     reason: Annotated[str, Field(max_length=1024)] = Field(
-        "", description="Why, in the asker's own words. At most 1024 characters. Default: none."
+        default="",
+        description="Why, in the asker's own words. At most 1024 characters. Default: none.",
     )
 
 
@@ -65,9 +67,9 @@ class CanaryRequestStatus(WireModel):
 
     state: Literal["Pending", "Done", "Refused"] = Field(description="Pending, Done or Refused.")
     message: Annotated[str, Field(max_length=1024)] = Field(
-        "", description="What was done, or why not, in a sentence."
+        default="", description="What was done, or why not, in a sentence."
     )
-    at: Instant | None = Field(None, description="When it was answered (RFC 3339).")
+    at: Instant | None = Field(default=None, description="When it was answered (RFC 3339).")
 
 
 class _Answered(msgspec.Struct):

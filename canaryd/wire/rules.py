@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
+from typing_extensions import override
 
 VALIDATIONS = "x-kubernetes-validations"
 BROKEN_RULE = "broken_rule"
@@ -49,8 +50,8 @@ class Rule:
 
     def __get_pydantic_core_schema__(
         self,
-        source: Any,
-        handler: GetCoreSchemaHandler,  # noqa: ANN401 - any type
+        source: Any,  # noqa: ANN401 - any type
+        handler: GetCoreSchemaHandler,
     ) -> core_schema.CoreSchema:
         def check(value: Any) -> Any:  # noqa: ANN401 - any value
             if not self.holds(value):
@@ -106,6 +107,7 @@ class WireModel(BaseModel):
             raise PydanticCustomError(BROKEN_RULE, "{sentence}", {"sentence": "; ".join(broken)})
         return self
 
+    @override
     @classmethod
     def __get_pydantic_json_schema__(
         cls, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler, /

@@ -84,6 +84,8 @@ def _complete(node: Schema) -> str:
             parts.append(f"{low} to {high} items.")
         case {"type": "array", "maxItems": high} if "minItems" not in node:
             parts.append(f"At most {high} items.")
+        case _:
+            pass
     default = node.get("default")
     if "default" in node and default is not None and not isinstance(default, dict | list):
         parts.append(f"Default {str(default).lower() if isinstance(default, bool) else default}.")

@@ -49,9 +49,9 @@ class CapStatus(StatusPart):
     reason: CapReason = Field(description="The cap's name.")
     message: Sentence = Field(description="The cap in a sentence.")
     since: Instant = Field(description="Since when (RFC 3339).")
-    weight: int = Field(0, description="The greatest weight allowed, in per cent.")
+    weight: int = Field(default=0, description="The greatest weight allowed, in per cent.")
     ready_since: Instant | None = Field(
-        None, description="Since when the canary is ready again without a break (RFC 3339)."
+        default=None, description="Since when the canary is ready again without a break (RFC 3339)."
     )
 
 
@@ -63,14 +63,15 @@ class StepStatus(StatusPart):
     weight: int = Field(description="The step's weight, in per cent.")
     entered_at: Instant = Field(description="When the step began (RFC 3339).")
     live_since: Instant | None = Field(
-        None, description="Since when the whole weight is at the router without a break (RFC 3339)."
+        default=None,
+        description="Since when the whole weight is at the router without a break (RFC 3339).",
     )
     running_since: Instant | None = Field(
-        None,
+        default=None,
         description="Since when the step's clock runs; missing while it stands still (RFC 3339).",
     )
     stayed: Seconds = Field(
-        timedelta(),
+        default=timedelta(),
         description="How long the step's clock ran before runningSince, in seconds.",
         alias="stayedSeconds",
     )
@@ -98,23 +99,27 @@ class RolloutStatus(StatusPart):
     revision: Word = Field(description="The revision that is judged (pod-template-hash).")
     started_at: Instant = Field(description="When it began (RFC 3339).")
     previous: Word | None = Field(
-        None,
+        default=None,
         description="The revision that the idle slot held before; putting it back is an abort.",
     )
     images: Images = Field(default={}, description=_IMAGES)
-    failed_checks: int = Field(0, description="How many checks have failed.")
-    failed_at: Instant | None = Field(None, description="When the last check failed (RFC 3339).")
-    losses: int = Field(0, description="How often the canary lost all its ready pods.")
-    unready_since: Instant | None = Field(
-        None, description="Since when the canary is not ready without a break (RFC 3339)."
+    failed_checks: int = Field(default=0, description="How many checks have failed.")
+    failed_at: Instant | None = Field(
+        default=None, description="When the last check failed (RFC 3339)."
     )
-    paused: PauseStatus | None = Field(None, description="Who paused it, and why.")
-    approved_step: int | None = Field(None, description="The step that a person approved last.")
+    losses: int = Field(default=0, description="How often the canary lost all its ready pods.")
+    unready_since: Instant | None = Field(
+        default=None, description="Since when the canary is not ready without a break (RFC 3339)."
+    )
+    paused: PauseStatus | None = Field(default=None, description="Who paused it, and why.")
+    approved_step: int | None = Field(
+        default=None, description="The step that a person approved last."
+    )
     skip_steps: bool = Field(
-        False,  # noqa: FBT003 - a field's default
+        default=False,
         description="Whether a person asked to skip the remaining steps.",
     )
-    failure: FailureStatus | None = Field(None, description="Why it is being taken back.")
+    failure: FailureStatus | None = Field(default=None, description="Why it is being taken back.")
 
 
 class PromotedStatus(StatusPart):
@@ -144,6 +149,13 @@ class ContestStatus(StatusPart):
     weight: int = Field(description="The least weight that was seen, in per cent.")
 
 
+class MissingStatus(StatusPart):
+    """Why a check has no value."""
+
+    reason: HoldReason = Field(description="The hold that it leads to.")
+    since: Instant = Field(description="Since when without a break (RFC 3339).")
+
+
 class GateStatus(StatusPart):
     """What one check says."""
 
@@ -151,7 +163,8 @@ class GateStatus(StatusPart):
     verdict: Verdict = Field(description="Pass, Fail, Undecided or NoData.")
     message: Sentence = Field(description="The verdict in a sentence, with value and bound.")
     at: Instant = Field(description="When the deciding sample was asked for (RFC 3339).")
-    value: Finite = Field(None, description="The value, in the metric's unit.")
+    value: Finite = Field(default=None, description="The value, in the metric's unit.")
+    missing: MissingStatus | None = Field(default=None, description="Why there is no value.")
 
 
 class ConditionStatus(StatusPart):
@@ -162,14 +175,18 @@ class ConditionStatus(StatusPart):
     reason: Word = Field(description="Why, as a name.")
     message: Sentence = Field(description="Why, in a sentence.")
     last_transition_time: Instant = Field(description="When status last changed (RFC 3339).")
-    observed_generation: int = Field(0, description="The Canary's generation that this is about.")
+    observed_generation: int = Field(
+        default=0, description="The Canary's generation that this is about."
+    )
 
 
 class TargetStatus(StatusPart):
     """What was last seen of the idle slot's workload."""
 
     observed_generation: int = Field(description="The Deployment's generation.")
-    revision: Word | None = Field(None, description="Its revision; missing while it has none yet.")
+    revision: Word | None = Field(
+        default=None, description="Its revision; missing while it has none yet."
+    )
 
 
 class NoticeStatus(StatusPart):
@@ -182,36 +199,40 @@ class NoticeStatus(StatusPart):
     at: Instant = Field(description="When (RFC 3339).")
     phase: Word = Field(description="The phase afterwards.")
     weight: int = Field(description="The canary's weight afterwards, in per cent.")
-    rollout: Word | None = Field(None, description="The rollout's name.")
-    revision: Word | None = Field(None, description="The revision (pod-template-hash).")
+    rollout: Word | None = Field(default=None, description="The rollout's name.")
+    revision: Word | None = Field(default=None, description="The revision (pod-template-hash).")
     images: Images = Field(default={}, description=_IMAGES)
 
 
 class CanaryStatus(StatusPart):
     """What is true of the Canary; written by canaryd alone."""
 
-    phase: Phase = Field(Phase.INITIALIZING, description="Where the Canary is.")
+    phase: Phase = Field(default=Phase.INITIALIZING, description="Where the Canary is.")
     observed_generation: int = Field(
-        0, description="The Canary's generation that was last acted on."
+        default=0, description="The Canary's generation that was last acted on."
     )
     canary_weight: int = Field(
-        0, description="The canary's weight that was last written or seen, in per cent."
+        default=0, description="The canary's weight that was last written or seen, in per cent."
     )
-    primary_slot: Word | None = Field(None, description="The slot that serves.")
-    idle_slot: Word | None = Field(None, description="The slot to commit the next release to.")
+    primary_slot: Word | None = Field(default=None, description="The slot that serves.")
+    idle_slot: Word | None = Field(
+        default=None, description="The slot to commit the next release to."
+    )
     idle_revision: Word | None = Field(
-        None, description="The idle slot's revision that was seen; another one is a push."
+        default=None, description="The idle slot's revision that was seen; another one is a push."
     )
-    target: TargetStatus | None = Field(None, description="The idle slot's workload.")
-    step: StepStatus | None = Field(None, description="The current step and its clock.")
-    rollout: RolloutStatus | None = Field(None, description="The running or last rollout.")
-    promoted: PromotedStatus | None = Field(None, description="The revision that serves.")
-    rejected: RejectedStatus | None = Field(None, description="The revision that was taken back.")
+    target: TargetStatus | None = Field(default=None, description="The idle slot's workload.")
+    step: StepStatus | None = Field(default=None, description="The current step and its clock.")
+    rollout: RolloutStatus | None = Field(default=None, description="The running or last rollout.")
+    promoted: PromotedStatus | None = Field(default=None, description="The revision that serves.")
+    rejected: RejectedStatus | None = Field(
+        default=None, description="The revision that was taken back."
+    )
     hold: HoldStatus | None = Field(
-        None, description="Why nothing advances; the most important reason."
+        default=None, description="Why nothing advances; the most important reason."
     )
-    cap: CapStatus | None = Field(None, description="What limits the canary's weight.")
-    contest: ContestStatus | None = Field(None, description="Who else writes the weights.")
+    cap: CapStatus | None = Field(default=None, description="What limits the canary's weight.")
+    contest: ContestStatus | None = Field(default=None, description="Who else writes the weights.")
     gates: Annotated[list[GateStatus], Field(max_length=50)] = Field(
         default=[], description="What each check says."
     )
@@ -226,13 +247,14 @@ class CanaryStatus(StatusPart):
         default={}, description="The number of the last notice that each receiver has got."
     )
     progress: Word | None = Field(
-        None, description="The step for a person's eye, counted from 1: 3/5. Never read back."
+        default=None,
+        description="The step for a person's eye, counted from 1: 3/5. Never read back.",
     )
     revision: Word | None = Field(
-        None, description="The rollout's revision, else the promoted one. Never read back."
+        default=None, description="The rollout's revision, else the promoted one. Never read back."
     )
     image: Word | None = Field(
-        None, description="The first image of that revision. Never read back."
+        default=None, description="The first image of that revision. Never read back."
     )
 
 

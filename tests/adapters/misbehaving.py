@@ -62,7 +62,7 @@ async def misbehaving(*behaviours: Behaviour) -> AsyncIterator[Misbehaving]:
                 behave = server.script.popleft() if len(server.script) > 1 else server.script[0]
                 await behave(writer)
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, ConnectionError):
             pass
         finally:
             writer.close()

@@ -311,9 +311,9 @@ async def test_a_group_that_is_too_much_is_halved(too_much: Behaviour) -> None:
 
 
 async def test_one_bad_query_blinds_nobody_else() -> None:
-    async with misbehaving(refused(400, "parse error"), vector((side("a"), "99"))) as server:
-        async with asking(server, threads=1) as metrics:
-            samples = await metrics.ask([question("bad"), built_in("a")])
+    script = (refused(400, "parse error"), vector((side("a"), "99")))
+    async with misbehaving(*script) as server, asking(server, threads=1) as metrics:
+        samples = await metrics.ask([question("bad"), built_in("a")])
     assert samples[Key("demo", "bad"), "depth"].answered is Answered.REFUSED
     assert samples[Key("demo", "a"), SUCCESS_RATE].value == 99
 

@@ -1,4 +1,7 @@
-"""Fixtures for tests on real parts: `pytest_plugins = ["tests.world.fixtures"]`."""
+"""Fixtures for tests on real parts; a conftest.py imports them from here.
+
+However many do, there is one world for the run: its ports are the namespace's only ones.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +16,19 @@ from tests.world.build import build
 from tests.world.world import World
 
 _numbers = itertools.count(1)
+_running: list[World] = []
 
 
 @pytest.fixture(scope="session")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One world for the whole run. A test that stops a part starts it again."""
-    with World.start(tmp_path_factory.mktemp("world"), build()) as world:
-        yield world
+    if _running:
+        yield _running[0]
+        return
+    with World.start(tmp_path_factory.mktemp("world"), build()) as started:
+        _running.append(started)
+        yield started
+        _running.clear()
 
 
 @pytest.fixture

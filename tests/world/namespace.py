@@ -38,7 +38,7 @@ def run(
     `entered` is told the namespace's process (seen from outside) and whether it has own users.
     """
     way = _way()
-    init = [sys.executable, str(Path(__file__).resolve()), *command]
+    init = [sys.executable, "-P", str(Path(__file__).resolve()), *command]
     namespace = [*way, "--net", "--pid", "--fork", "--kill-child", "--mount-proc"]
     outer = subprocess.Popen(
         [_tool("setpriv"), "--pdeathsig", "KILL", _tool("unshare"), *namespace, "--", *init],

@@ -40,6 +40,7 @@ from tests.world.faults import (
 from tests.world.stream import Stream
 
 REMEMBERED = 20_000
+FAREWELL = 1.0
 BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
 
 
@@ -71,6 +72,7 @@ class FaultProxy:
         self._rules = Rules()
         self._requests: deque[Request] = deque(maxlen=REMEMBERED)
         self._streams: set[Stream] = set()
+        self._clients: set[asyncio.Task[Any]] = set()
         self._callbacks: list[tuple[str, WriteCallback]] = []
         self._errors: list[BaseException] = []
         self._started = threading.Event()
@@ -164,16 +166,27 @@ class FaultProxy:
         self._started.set()
         await self._stop.wait()
         server.close()
+        for task in self._clients:
+            task.cancel()
+        if self._clients:
+            await asyncio.wait(self._clients)
 
     async def _client_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
+        task = asyncio.current_task()
+        assert task
+        self._clients.add(task)
         with suppress(*BROKEN, asyncio.CancelledError):
             while (head := await wire.read_head(reader)) and await self._handle(
                 head, reader, writer
             ):
                 await writer.drain()
-        writer.close()
+            writer.close()  # sends first what is still to be sent
+            async with asyncio.timeout(FAREWELL):
+                await writer.wait_closed()
+        await wire.abort(writer)
+        self._clients.discard(task)
 
     async def _handle(
         self, head: wire.Head, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -253,7 +266,7 @@ class FaultProxy:
             writer.write(head.raw + body)
             return "content-length" in head.headers or head.chunked
         finally:
-            sender.close()
+            await wire.abort(sender)
 
     async def _tell(self, request: Request) -> None:
         for path, callback in list(self._callbacks):

@@ -31,8 +31,8 @@ STUBBORN = """
 import signal, subprocess, sys, time
 from pathlib import Path
 folder = Path(sys.argv[1])
-subprocess.Popen(["sh", "-c", "while echo alive > " + str(folder / "alive"); do sleep 0.1; done"],
-                 start_new_session=True)
+writes = 'while echo alive > "$0"; do sleep 0.1; done'
+subprocess.Popen(["sh", "-c", writes, folder / "alive"], start_new_session=True)
 (folder / "ready").touch()
 try:
     time.sleep(1000)
@@ -46,8 +46,9 @@ def python(code: str, *args: str | Path) -> list[str]:
     return [*RUN, sys.executable, "-c", code, *map(str, args)]
 
 
-def wait_until_alive(folder: Path) -> None:
+def wait_until_alive(run: subprocess.Popen[bytes], folder: Path) -> None:
     while not ((folder / "ready").exists() and (folder / "alive").exists()):
+        assert run.poll() is None
         time.sleep(0.05)
 
 
@@ -85,7 +86,7 @@ def test_a_command_inside_reaches_no_network_but_the_pods() -> None:
 
 def test_nothing_outlives_a_killed_run(tmp_path: Path) -> None:
     with subprocess.Popen(python(STUBBORN, tmp_path), cwd=ROOT) as run:
-        wait_until_alive(tmp_path)
+        wait_until_alive(run, tmp_path)
         run.kill()
     wait_until_dead(tmp_path)
     assert not (tmp_path / "interrupted").exists()
@@ -93,7 +94,7 @@ def test_nothing_outlives_a_killed_run(tmp_path: Path) -> None:
 
 def test_ctrl_c_lets_the_command_clean_up_and_nothing_outlives_it(tmp_path: Path) -> None:
     with subprocess.Popen(python(STUBBORN, tmp_path), cwd=ROOT, start_new_session=True) as run:
-        wait_until_alive(tmp_path)
+        wait_until_alive(run, tmp_path)
         os.killpg(run.pid, signal.SIGINT)
     assert run.returncode == 7
     assert (tmp_path / "interrupted").exists()

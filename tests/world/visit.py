@@ -47,7 +47,7 @@ def up() -> int:
             )
             script.chmod(0o755)
 
-        here = [sys.executable, str(ROOT / "tests/world/__main__.py"), "live", made]
+        here = [sys.executable, "-m", "tests.world", "live", made]
         return run(["env", f"PYTHONPATH={ROOT}", *here], entered=entered)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 
 END_OF_CHUNKS = b"0\r\n\r\n"
@@ -68,6 +69,13 @@ async def _chunks(reader: asyncio.StreamReader) -> AsyncIterator[tuple[bytes, by
         yield size, data
         if int(size.split(b";")[0], 16) == 0:
             return
+
+
+async def abort(writer: asyncio.StreamWriter) -> None:
+    """Close at once, and return when it is closed."""
+    writer.transport.abort()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def chunk(data: bytes) -> bytes:

@@ -18,9 +18,13 @@ import structlog
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.kinds import LEASES, Catalogue
 from canaryd.model.errors import CanarydError, ConflictError, NotFoundError, UnreachableError
+from canaryd.model.names import FIELD_MANAGER
 from canaryd.ports import Clock
 
 log = structlog.get_logger(__name__)
+
+_VERSION = "coordination.k8s.io/v1"
+_QUERY = {"fieldManager": FIELD_MANAGER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class KubeLease:
         self._observed: tuple[dict[str, Any], float] = ({}, 0.0)
         """What another holder wrote last, and when that was first seen here."""
         self._renewed_at = 0.0
+        self._attempts: set[str] = set()
+        """The renewTimes of the last good write and of all since whose fate is not known."""
         self.held = False
 
     async def hold(self, work: Callable[[], Any]) -> None:
@@ -118,26 +124,32 @@ class KubeLease:
         left = self._renewed_at + self._times.deadline.total_seconds() - self._clock.monotonic()
         if left <= 0:
             raise _LostError("it could not be renewed in time")
-        request = min(self._times.request, timedelta(seconds=left))
+        await self._fenced({}, min(self._times.request, timedelta(seconds=left)))
+
+    async def _fenced(self, changes: dict[str, Any], request: timedelta) -> None:
+        """Write the lease, if it is still ours; a version in the way is read first."""
         try:
-            await self._write(self._spec(self._lease.get("spec", {})), timeout=request)
+            await self._write(self._spec() | changes, request)
         except ConflictError:
             await self._reread(request)
-        except NotFoundError:
-            raise _LostError("somebody deleted it") from None
+            await self._write(self._spec() | changes, request)
+        except NotFoundError as error:
+            raise _LostError("somebody deleted it") from error
 
     async def _reread(self, request: timedelta) -> None:
         """Take the version that was in the way, if the lease in it is still ours.
 
         A write of ours whose answer got lost may have been it; a twin of the same name may, too.
         """
-        written = self._lease.get("spec", {}).get("renewTime"), self._attempted
         self._lease = await self._read(request)
         spec = self._lease.get("spec", {})
-        if spec.get("holderIdentity") != self._identity:
-            raise _LostError(f"{spec.get('holderIdentity') or 'nobody'} holds it")
-        if spec.get("renewTime") not in written:
-            raise _LostError(f"another process calls itself {self._identity}, too")
+        holder = spec.get("holderIdentity") or "nobody"
+        if holder != self._identity:
+            message = f"{holder} holds it"
+            raise _LostError(message)
+        if spec.get("renewTime") not in self._attempts:
+            message = f"another process calls itself {holder}, too"
+            raise _LostError(message)
 
     async def _acquire(self) -> None:
         while True:
@@ -156,11 +168,11 @@ class KubeLease:
         spec = self._lease.get("spec", {})
         if not self._free(spec):
             return False
-        taken = self._spec(spec) | {"acquireTime": self._now()}
+        taken = self._spec() | {"acquireTime": self._now()}
         if spec.get("holderIdentity") != self._identity:
             taken["leaseTransitions"] = (spec.get("leaseTransitions") or 0) + 1
         try:
-            await self._write(taken, timeout=self._times.request)
+            await self._write(taken, self._times.request)
         except ConflictError:
             return False
         return True
@@ -179,15 +191,15 @@ class KubeLease:
 
     async def _release(self) -> None:
         """Let the next one take over at once, if the lease is still ours."""
-        spec = self._lease.get("spec", {}) | {"holderIdentity": "", "renewTime": self._now()}
         try:
-            await self._write(spec, timeout=self._times.request)
+            await self._fenced({"holderIdentity": ""}, self._times.request)
         except CanarydError as error:
             log.info("lease not released", identity=self._identity, error=str(error))
         else:
             log.info("lease released", identity=self._identity)
 
-    def _spec(self, before: dict[str, Any]) -> dict[str, Any]:
+    def _spec(self) -> dict[str, Any]:
+        before: dict[str, Any] = self._lease.get("spec", {})
         return before | {
             "holderIdentity": self._identity,
             "leaseDurationSeconds": max(1, round(self._times.duration.total_seconds())),
@@ -197,34 +209,26 @@ class KubeLease:
     def _now(self) -> str:
         return self._clock.now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
-    async def _read(self, timeout: timedelta) -> dict[str, Any]:
+    async def _read(self, request: timedelta) -> dict[str, Any]:
         call = self._resource.one("get", self._namespace, self._name)
-        return _decoded(await self._api.send(call, timeout=timeout))
+        return _decoded(await self._api.send(call, timeout=request))
 
-    async def _write(self, spec: dict[str, Any], *, timeout: timedelta) -> None:
-        """Update the lease that was read, or create it; note when the request set out."""
+    async def _write(self, spec: dict[str, Any], request: timedelta) -> None:
+        """Update the lease that was read, or create it; count from before the request."""
         asked_at = self._clock.monotonic()
-        self._attempted = spec["renewTime"]
+        self._attempts.add(spec["renewTime"])
         if self._lease:
             call = self._resource.one("update", self._namespace, self._name)
             body = self._lease | {"spec": spec}
         else:
             call = self._resource.within("create", self._namespace, self._name)
             metadata = {"name": self._name, "namespace": self._namespace}
-            body = {
-                "apiVersion": "coordination.k8s.io/v1",
-                "kind": "Lease",
-                "metadata": metadata,
-                "spec": spec,
-            }
-        answer = await self._api.send(
-            call,
-            query={"fieldManager": "canaryd"},
-            body=msgspec.json.encode(body),
-            timeout=timeout,
-        )
+            body = {"apiVersion": _VERSION, "kind": "Lease", "metadata": metadata, "spec": spec}
+        encoded = msgspec.json.encode(body)
+        answer = await self._api.send(call, query=_QUERY, body=encoded, timeout=request)
         self._lease = _decoded(answer)
         self._renewed_at = asked_at
+        self._attempts = {spec["renewTime"]}
 
 
 async def _outcome(work: Callable[[], Any]) -> Exception | None:

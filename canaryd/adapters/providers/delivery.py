@@ -143,7 +143,8 @@ class Mailbox:
 
     def _pause(self, text: str | None) -> timedelta:
         wished = _retry_after(text, self._clock.now()) if text else None
-        return min(max(wished or _DEFAULT_PAUSE, timedelta(seconds=1)), LONGEST_PAUSE)
+        pause = _DEFAULT_PAUSE if wished is None else wished
+        return min(max(pause, timedelta(seconds=1)), LONGEST_PAUSE)
 
 
 def _retry_after(text: str, now: datetime) -> timedelta | None:

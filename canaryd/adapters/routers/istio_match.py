@@ -15,7 +15,7 @@ from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Slot, Spec
 from canaryd.ports import Objects
 from canaryd.wire import watch
-from canaryd.wire.watch import VirtualServiceObject
+from canaryd.wire.watch import DestinationRuleObject, Subset, VirtualServiceObject
 
 Labels = Mapping[SlotName, Mapping[str, str]]
 
@@ -100,14 +100,27 @@ class Finder:
         if found is None:
             return Problem("SubsetNotFound", self._no_subset(slot, to, template))
         rule, subset = found
-        if template is None or selects(subset.labels, template):
+        if template is None:
             return None
+        if selects(subset.labels, template):
+            return self._shared(slot, rule, subset)
         return Problem(
             "SubsetMatchesNoPod",
             f"subset {subset.name} of DestinationRule {rule.metadata.namespace}/"
             f"{rule.metadata.name} selects {words(subset.labels)}, but the pods of Deployment"
             f" {slot.deployment} have {words(template)}; make the subset's labels match",
         )
+
+    def _shared(self, slot: Slot, rule: DestinationRuleObject, subset: Subset) -> Problem | None:
+        for other, template in self._labels.items():
+            if other != slot.name and selects(subset.labels, template):
+                return Problem(
+                    "SubsetMatchesBothSlots",
+                    f"subset {subset.name} of DestinationRule {rule.metadata.namespace}/"
+                    f"{rule.metadata.name} selects {words(subset.labels)}, which the pods of slot"
+                    f" {other} have, too; add a label to it that only {slot.name}'s pods have",
+                )
+        return None
 
     def _no_subset(
         self, slot: Slot, to: Mapping[str, Any], template: Mapping[str, str] | None
@@ -120,7 +133,10 @@ class Finder:
             else f"a DestinationRule for host {to.get('host', '')}"
         )
         line = f"- {{name: {slot.subset}, labels: {words(template or {})}}}"
-        return f"no DestinationRule gives host {host.words} the subset {slot.subset}; add to {where} under subsets: {line}"
+        return (
+            f"no DestinationRule gives host {host.words} the subset {slot.subset};"
+            f" add to {where} under subsets: {line}"
+        )
 
     def _named(self, slot: Slot, to: Mapping[str, Any]) -> bool:
         if slot.subset is not None:

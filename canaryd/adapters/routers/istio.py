@@ -1,0 +1,131 @@
+"""Istio's router: reads and writes two weights of one VirtualService and nothing else in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from canaryd.adapters.routers.istio_advice import advice_on, writer_of
+from canaryd.adapters.routers.istio_match import Finder, Labels, Match, number, resolve
+from canaryd.model.errors import ConflictError
+from canaryd.model.names import ALL_TRAFFIC, Key, SlotName, Weight
+from canaryd.model.snapshot import Problem, Routing
+from canaryd.model.spec import Slot, Spec
+from canaryd.ports import Objects, Writer
+from canaryd.wire import watch
+from canaryd.wire.watch import DeploymentObject
+
+
+class IstioRouter:
+    """`ports.Router` on networking.istio.io, v1 or v1beta1."""
+
+    kinds = (watch.VIRTUALSERVICES, watch.DESTINATIONRULES, watch.SERVICES)
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def read(self, objects: Objects, key: Key, spec: Spec, labels: Labels) -> Routing | Problem:
+        """Say what is routed now, or why that cannot be told."""
+        seen = _look(objects, key, spec, labels)
+        return seen if isinstance(seen, Problem) else seen.routing
+
+    async def set_weight(
+        self, objects: Objects, key: Key, spec: Spec, slot: Slot, weight: Weight
+    ) -> None:
+        """Give the slot `weight` per cent of the pair and the other one the rest.
+
+        Raises ConflictError when the route is not any more as it was when that was decided.
+        """
+        seen = _look(objects, key, spec, _labels(objects, key, spec))
+        if isinstance(seen, Problem):
+            raise ConflictError(seen.message)
+        mine = seen.routing.raw(weight)
+        wanted = {slot.name: mine, spec.other(slot.name).name: seen.routing.total - mine}
+        if wanted != seen.routing.weights:
+            service = Key(key.namespace, spec.virtual_service)
+            operations = _operations(seen.match, wanted)
+            await self._writer.json_patch(watch.VIRTUALSERVICES, service, operations)
+
+
+class _Seen(NamedTuple):
+    match: Match
+    routing: Routing
+
+
+def _look(objects: Objects, key: Key, spec: Spec, labels: Labels) -> _Seen | Problem:
+    match = resolve(objects, key, spec, labels)
+    if isinstance(match, Problem):
+        return match
+    weights = match.weights()
+    pair = sum(weight or 0 for weight in weights.values())
+    if pair <= 0:
+        return _absent(match, spec)
+    shared = any((number(entry) or 0) > 0 for entry in match.others())
+    routing = Routing(
+        weights=weights,
+        total=pair if shared else ALL_TRAFFIC,
+        resource_version=match.service.metadata.resource_version,
+        writer=writer_of(match.service),
+        advice=tuple(advice_on(Finder(objects, key.namespace, labels), match, spec)),
+    )
+    return _Seen(match, routing)
+
+
+def _absent(match: Match, spec: Spec) -> Problem:
+    first = spec.slots[0]
+    meta = match.service.metadata
+    said = "are both 0" if any(w == 0 for w in match.weights().values()) else "are absent"
+    return Problem(
+        "WeightsAbsent",
+        f"the weights of both slots in http[{match.index}] of VirtualService {meta.namespace}/"
+        f"{meta.name} {said}, so which one serves cannot be told; add to the destination of the"
+        f" slot that serves (for example {first.name}): weight: 100",
+    )
+
+
+def _operations(match: Match, wanted: Mapping[SlotName, int]) -> list[dict[str, Any]]:
+    """One patch that does nothing unless the object is the one that was read.
+
+    A replaced resourceVersion is checked as a precondition (409); a failed `test` is a 422.
+    """
+    version = match.service.metadata.resource_version
+    paths = {
+        slot: f"/spec/http/{match.index}/route/{place}" for slot, place in match.places.items()
+    }
+    return [
+        {"op": "replace", "path": "/metadata/resourceVersion", "value": version},
+        *(
+            {
+                "op": "test",
+                "path": f"{path}/destination",
+                "value": match.destination(slot)["destination"],
+            }
+            for slot, path in paths.items()
+        ),
+        *(
+            {"op": "add", "path": f"{path}/weight", "value": wanted[slot]}
+            for slot, path in paths.items()
+        ),
+    ]
+
+
+class _TemplateMeta(Struct):
+    labels: dict[str, str] = {}
+
+
+class _Template(Struct):
+    metadata: _TemplateMeta = msgspec.field(default_factory=_TemplateMeta)
+
+
+def _labels(objects: Objects, key: Key, spec: Spec) -> dict[SlotName, Mapping[str, str]]:
+    """The pod template labels of each slot's Deployment, as the store knows them."""
+    found: dict[SlotName, Mapping[str, str]] = {}
+    for slot in spec.slots:
+        deployment = objects.get(watch.DEPLOYMENTS, key.namespace, slot.deployment)
+        if isinstance(deployment, DeploymentObject):
+            template = msgspec.json.decode(deployment.spec.template, type=_Template)
+            found[slot.name] = template.metadata.labels
+    return found

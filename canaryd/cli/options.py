@@ -1,0 +1,93 @@
+"""Options that several commands have in common; imports no client library, so that help is fast."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which cluster and namespace a command is about; None is what the kubeconfig says."""
+
+    kubeconfig: str | None
+    context: str | None
+    namespace: str | None
+
+
+def cluster_options(command: Command) -> Command:
+    """Give a command --kubeconfig, --context and --namespace; it gets them as `where`."""
+
+    @functools.wraps(command)
+    def joined(
+        *args: Any,  # noqa: ANN401 - whatever the command has
+        kubeconfig: str | None,
+        context: str | None,
+        namespace: str | None,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        return command(*args, where=Where(kubeconfig, context, namespace), **options)
+
+    for option in (
+        click.option("--context", metavar="NAME", help="Context of the kubeconfig."),
+        click.option(
+            "--kubeconfig",
+            envvar="KUBECONFIG",
+            metavar="FILE",
+            help="Kubeconfig. Default: $KUBECONFIG, else ~/.kube/config, else the pod's account.",
+        ),
+        click.option(
+            "-n",
+            "--namespace",
+            metavar="NAME",
+            help="Namespace. Default: the context's, else default.",
+        ),
+    ):
+        joined = option(joined)
+    return joined  # type: ignore[return-value]
+
+
+def output_option(*forms: str) -> Callable[[Command], Command]:
+    """Give a command -o with these forms; the first is the default."""
+    return click.option(
+        "-o",
+        "--output",
+        type=click.Choice(forms),
+        default=forms[0],
+        show_default=True,
+        help="Form of the output.",
+    )
+
+
+class DurationType(click.ParamType):
+    """A Go duration like 30s, 1m30s or 1h."""
+
+    name = "duration"
+
+    def convert(
+        self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
+    ) -> timedelta:
+        """Read what was given on the command line."""
+        from canaryd.wire.fields import parse_duration  # noqa: PLC0415 - pydantic is slow to import
+
+        if isinstance(value, timedelta):
+            return value
+        try:
+            return parse_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+DURATION = DurationType()
+
+
+def example(*lines: str) -> str:
+    """Return an epilog that shows how the command is used."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in lines)

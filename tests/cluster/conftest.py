@@ -1,0 +1,44 @@
+"""What tests on real parts share: canaryd installed from deploy/, and a daemon that runs there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.daemon import NAMESPACE, Daemon
+from tests.cluster.release import Release
+from tests.world.fixtures import namespace, world
+from tests.world.world import World
+
+__all__ = ["namespace", "world"]
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+@pytest.fixture(scope="session")
+def installed(world: World) -> World:
+    """What `kubectl apply -k deploy/base` installs; the daemon itself runs outside of the pod."""
+    world.kubectl("apply", "--server-side", "-k", str(DEPLOY / "base"))
+    world.kubectl("wait", "--for=condition=established", "--all", "crd", "--timeout=60s")
+    world.kubectl("-n", NAMESPACE, "delete", "deployment", "canaryd")
+    return world
+
+
+@pytest.fixture
+def daemon(installed: World, tmp_path: Path) -> Iterator[Daemon]:
+    """A running daemon of its own for one test."""
+    with installed.api_proxy() as api, installed.prometheus_proxy() as metrics:
+        daemon = Daemon(installed, tmp_path, api=api, metrics=metrics)
+        daemon.start()
+        yield daemon
+        daemon.kill()
+
+
+@pytest.fixture
+def release(daemon: Daemon, namespace: str) -> Iterator[Release]:
+    """The podinfo 90/10 case in a namespace of its own, on a host of its own."""
+    release = Release(daemon, namespace)
+    yield release
+    release.end()
