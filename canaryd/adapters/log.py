@@ -6,6 +6,7 @@ Lines of the libraries' own loggers take the same form.
 from __future__ import annotations
 
 import logging
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, TextIO, cast
@@ -16,17 +17,25 @@ from structlog.typing import EventDict, Processor
 
 SECRET_KEYS = frozenset({"token", "authorization", "password", "secret", "address"})
 REDACTED = "***"
+_NOT_SHOWN = frozenset({"exc_info", "_record"})
+"""What later stages need as it is."""
+_LOGIN = re.compile(r"://[^/@\s]+@")
+"""What stands before the host in an address."""
 _QUIET = {"apscheduler": logging.ERROR, "aiohttp.access": logging.ERROR, "urllib3": logging.ERROR}
 
 
 def redact(_: object, __: str, event: EventDict) -> EventDict:
     """Hide the values of fields that hold secrets, however deep they lie."""
-    return {name: _shown(name, value) for name, value in event.items()}
+    return {
+        name: value if name in _NOT_SHOWN else _shown(name, value) for name, value in event.items()
+    }
 
 
 def _shown(name: object, value: object) -> object:
     if isinstance(name, str) and name.lower() in SECRET_KEYS:
         return REDACTED
+    if isinstance(value, str):
+        return _LOGIN.sub(f"://{REDACTED}@", value) if "@" in value else value
     if isinstance(value, Mapping):
         inner = cast("Mapping[object, object]", value)
         return {key: _shown(key, part) for key, part in inner.items()}

@@ -1,1 +1,1 @@
-"""TODO cli"""
+"""The command line: one small module per group of commands."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from os import pathsep
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import click
 import msgspec
@@ -25,10 +25,13 @@ from canaryd.adapters.kube.connect import (
 )
 from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import Call, Catalogue
-from canaryd.cli.exits import Code, Stop
+from canaryd.cli.exits import Code, NoCanary, Stop
 from canaryd.cli.options import Where
 from canaryd.model.errors import CanarydError, NotFoundError, RefusedError, UnreachableError
 from canaryd.model.names import Key
+from canaryd.model.snapshot import Problem
+from canaryd.model.spec import Spec
+from canaryd.model.status import Status
 from canaryd.ports import Clock
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire import watch
@@ -37,6 +40,7 @@ Result = TypeVar("Result")
 
 HOME_KUBECONFIG = "~/.kube/config"
 PAGE = 500
+UNKNOWN_KIND = "this cluster does not know Canaries; install canaryd: kubectl apply -k deploy/base"
 _REVIEW = Call(
     "create",
     "selfsubjectreviews.authentication.k8s.io",
@@ -46,7 +50,7 @@ _REVIEW = Call(
 
 class _List(msgspec.Struct):
     metadata: dict[str, Any] = {}
-    items: list[dict[str, Any]] = []
+    items: list[msgspec.Raw] = []
 
 
 class Cluster:
@@ -78,7 +82,7 @@ class Cluster:
         except NotFoundError as error:
             await self._known()
             message = f"there is no Canary {self.key(name)}"
-            raise Stop(message, Code.NO_CANARY) from error
+            raise NoCanary(message) from error
 
     async def canary(self, name: str) -> CanaryView:
         """One Canary, parsed; one that is not there ends the command."""
@@ -92,28 +96,32 @@ class Cluster:
         try:
             await self.api.send(call, query={"limit": "1"})
         except NotFoundError as error:
-            message = (
-                "this cluster does not know Canaries; install canaryd: kubectl apply -k deploy/base"
-            )
-            raise RefusedError(message) from error
+            raise RefusedError(UNKNOWN_KIND) from error
 
     async def listed(
         self, kind: str, *, everywhere: bool = False, selector: str = ""
-    ) -> list[dict[str, Any]]:
-        """All objects of a kind, in this namespace or everywhere."""
+    ) -> list[bytes]:
+        """All objects of a kind as the server writes them, in this namespace or everywhere."""
         resource = self.catalogue[kind]
         call = (
             resource.everywhere("list") if everywhere else resource.within("list", self.namespace)
         )
         query = {"limit": str(PAGE)} | ({"labelSelector": selector} if selector else {})
-        objects: list[dict[str, Any]] = []
+        objects: list[bytes] = []
         while True:
             page = _decoded(call, await self.api.send(call, query=query), _List)
-            objects += page.items
+            objects += [bytes(item) for item in page.items]
             token = page.metadata.get("continue")
             if not token:
                 return objects
             query["continue"] = token
+
+    async def canaries(self, *, everywhere: bool = False) -> list[bytes]:
+        """All Canaries, of this namespace or of all."""
+        try:
+            return await self.listed(watch.CANARIES, everywhere=everywhere)
+        except NotFoundError as error:
+            raise RefusedError(UNKNOWN_KIND) from error
 
     async def create(self, kind: str, body: Mapping[str, Any]) -> bytes:
         """Create an object; return what the server made of it."""
@@ -144,6 +152,16 @@ def ask(where: Where, work: Callable[[Cluster], Awaitable[Result]]) -> Result:
         raise Stop(str(error)) from error
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Code.INTERRUPTED) from None
+
+
+def readable(canary: CanaryView) -> tuple[Spec, Status]:
+    """Spec and status of a Canary; one that cannot be read ends the command."""
+    spec, status = canary.spec, canary.status
+    for part in (spec, status):
+        if isinstance(part, Problem):
+            message = f"Canary {canary.key} cannot be worked on: {part.message}"
+            raise Stop(message)
+    return cast("Spec", spec), cast("Status", status)
 
 
 @asynccontextmanager

@@ -24,6 +24,16 @@ class Code(IntEnum):
 class Stop(click.ClickException):
     """Ends a command with a sentence on stderr."""
 
-    def __init__(self, message: str, code: Code = Code.ERROR) -> None:
-        super().__init__(message)
-        self.exit_code = int(code)
+    exit_code = int(Code.ERROR)
+
+
+class NoCanary(Stop):
+    """There is no Canary of that name."""
+
+    exit_code = int(Code.NO_CANARY)
+
+
+class NoAnswer(Stop):
+    """A request was not answered in time."""
+
+    exit_code = int(Code.TIMED_OUT)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, TypeVar, assert_never
+from typing import Any, TypeVar, assert_never, cast
 
 from canaryd.adapters.kube.errors import ExpiredError
 from canaryd.adapters.kube.events import Bookmark, Changed, Decoder, Gone, lines
@@ -68,8 +68,7 @@ async def follow(cluster: Cluster, kind: str, name: str, reader: Reader[Result])
         while True:
             await follower.turn()
     except _Enough as enough:
-        result: Result = enough.result  # type: ignore[assignment] - what the reader returned
-        return result
+        return cast("Result", enough.result)
 
 
 class _Follower:
@@ -116,7 +115,9 @@ class _Follower:
         }
         silence = SILENCE.total_seconds()
         begun = asyncio.get_running_loop().time()
-        async with self._cluster.api.stream(call, query=query, ends_after=LASTS + SILENCE) as stream:
+        async with self._cluster.api.stream(
+            call, query=query, ends_after=LASTS + SILENCE
+        ) as stream:
             self._reached()
             async for line in lines(call, stream, longest=LONGEST_LINE, silence=silence):
                 event = self._decoder.event(call, line)

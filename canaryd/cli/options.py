@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 import click
+from typing_extensions import override
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -66,16 +67,17 @@ def output_option(*forms: str) -> Callable[[Command], Command]:
     )
 
 
-class DurationType(click.ParamType):
+class DurationType(click.ParamType[timedelta]):
     """A Go duration like 30s, 1m30s or 1h."""
 
     name = "duration"
 
+    @override
     def convert(
         self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
         """Read what was given on the command line."""
-        from canaryd.wire.fields import parse_duration  # noqa: PLC0415 - pydantic is slow to import
+        from canaryd.wire.fields import parse_duration
 
         if isinstance(value, timedelta):
             return value

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,8 @@ from canaryd.model.spec import Slot, Spec
 from canaryd.runtime.gather import REVISION
 from canaryd.runtime.templates import HASH_LABEL, read_template
 from canaryd.wire import watch
+
+_REPLICASET = msgspec.json.Decoder(watch.ReplicaSetObject)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +64,13 @@ async def _holding(cluster: Cluster, slot: Slot) -> Holding | None:
     )
 
 
-def _named(
-    replicasets: list[dict[str, Any]], uid: str, number: str, digest: str
-) -> Revision | None:
+def _named(replicasets: list[bytes], uid: str, number: str, digest: str) -> Revision | None:
     """The revision of the ReplicaSet with the Deployment's own number and template."""
     for raw in replicasets:
-        found = msgspec.convert(raw, watch.ReplicaSetObject)
+        found = _REPLICASET.decode(raw)
         meta = found.metadata
         mine = any(owner.uid == uid for owner in meta.owner_references)
         if mine and meta.annotations.get(REVISION) == number:
-            same = read_template(msgspec.json.encode(raw["spec"]["template"])).digest == digest
+            same = read_template(bytes(found.spec.template)).digest == digest
             return Revision(meta.labels[HASH_LABEL]) if same else None
     return None

@@ -1,4 +1,7 @@
-"""What takes a rise or a promotion away from a finished draft, and nothing else; then the safe side."""
+"""What takes a rise or a promotion away from a finished draft, and nothing else.
+
+The last one takes away a fall onto a side that cannot serve.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,11 @@ from dataclasses import replace
 
 from canaryd.decide import narrate
 from canaryd.decide.draft import Draft, Stage
-from canaryd.model.names import Weight
+from canaryd.decide.weight import wanted
 from canaryd.model.status import HoldReason
+
+FOREIGN_EDITS_ALLOWED = 1
+"""So many edits by somebody else within the window are restored; the next is a contest."""
 
 
 def stale_watch(draft: Draft) -> Draft:
@@ -18,7 +24,7 @@ def stale_watch(draft: Draft) -> Draft:
 
 
 def canary_not_ready(draft: Draft) -> Draft:
-    """Nothing rises before enough of the canary's pods are ready and its revision has a name."""
+    """Nothing rises before enough of the canary is ready and its revision has a name."""
     if not draft.running or (draft.ready and draft.canary.revision == draft.rollout.revision):
         return draft
     return draft.brake(HoldReason.CANARY_NOT_READY, narrate.readiness(draft.canary, draft.needed))
@@ -33,9 +39,9 @@ def coming_back(draft: Draft) -> Draft:
 
 
 def contested(draft: Draft) -> Draft:
-    """Two writers of one weight: the lower stands and nothing rises until the other one is quiet."""
+    """Two writers of one weight: the lower one stands until the other writer is quiet."""
     contest, key = draft.status.contest, draft.snap.key
-    if contest is None or contest.count < 2:  # noqa: PLR2004 - the second edit
+    if contest is None or contest.count <= FOREIGN_EDITS_ALLOWED:
         return draft
     message = (
         f"{contest.writer} keeps writing the weights of VirtualService "
@@ -66,16 +72,15 @@ def paused(draft: Draft) -> Draft:
     return draft.brake(HoldReason.PAUSED, message)
 
 
-def no_safe_side(draft: Draft, weight: Weight) -> Draft:
-    """Never send users to a side that cannot serve them: a fall to `weight` does not happen."""
-    if draft.primary.ready > 0 or weight >= draft.observed:
+def no_safe_side(draft: Draft) -> Draft:
+    """Never send users to a side that cannot serve them: such a fall does not happen."""
+    if draft.primary.ready > 0 or wanted(draft) >= draft.observed:
         return draft
     message = (
         f"no pod of {draft.primary.name}, the serving slot, is ready: "
-        f"{draft.observed} % of the traffic stays on {draft.canary.name} until it is"
+        f"{draft.observed} % of the traffic stays on {draft.canary.name} until one is"
     )
-    held = (*draft.holds, (HoldReason.NO_SAFE_SIDE, message))
-    return replace(draft, floor=draft.observed, holds=held)
+    return replace(draft.hold(HoldReason.NO_SAFE_SIDE, message), floor=draft.observed)
 
 
 BRAKES: tuple[Stage, ...] = (
@@ -85,4 +90,5 @@ BRAKES: tuple[Stage, ...] = (
     contested,
     suspended,
     paused,
+    no_safe_side,
 )

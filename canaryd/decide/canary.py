@@ -1,4 +1,4 @@
-"""Progressing: readiness, judgement, the step's clock, and what comes after a step that is passed."""
+"""Progressing: readiness, judgement, and what comes after a step that is passed."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canaryd.decide import narrate
-from canaryd.decide.draft import Draft, EnterStep, Promote
+from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.judge import judge, probe, satisfied
 from canaryd.decide.moves import enter, largest_step, roll_back
 from canaryd.model.decision import Observe
-from canaryd.model.names import Weight
 from canaryd.model.spec import Step
 from canaryd.model.status import HoldReason, Phase, StepState
 
@@ -20,7 +19,6 @@ def progressing(draft: Draft) -> Draft:
     draft = watch_readiness(draft)
     if draft.status.phase is not Phase.PROGRESSING:
         return draft
-    draft = follow_spec(draft)
     spec = draft.snap.spec
     if spec.skip_analysis or draft.rollout.skip_steps:
         return replace(draft, advance=Promote())
@@ -41,23 +39,24 @@ def watch_readiness(draft: Draft) -> Draft:
     draft = draft.change_rollout(unready_since=since)
     if draft.now < since + deadline or draft.snap.stale:
         return draft.wake(since + deadline)
-    why = f"not ready for {narrate.span(deadline)} ({narrate.readiness(draft.canary, draft.needed)})"
+    why = (
+        f"not ready for {narrate.span(deadline)} ({narrate.readiness(draft.canary, draft.needed)})"
+    )
     return roll_back(draft, "ProgressDeadlineExceeded", narrate.rolled_back(draft, why))
 
 
 def follow_spec(draft: Draft) -> Draft:
     """Steps edited in mid-rollout: go on at the largest step not above the present weight."""
     step, steps = draft.status.step, draft.snap.spec.analysis.steps
-    if step is None:
+    if step is None or draft.status.phase is not Phase.PROGRESSING:
         return draft
     same = step.index < 0 or (step.index < len(steps) and steps[step.index].weight == step.weight)
     if same:
         return draft.change(step=replace(step, count=len(steps)))
     index = largest_step(draft, step.weight)
-    draft = enter(draft, index, step.weight if index < 0 else None)
-    entered = draft.status.step
-    assert entered is not None
-    return draft.tell("StepEntered", f"the steps were changed: now {narrate.step_name(entered)}")
+    draft = enter(draft, index, step.weight)
+    entered = narrate.step_name(sure(draft.status.step))
+    return draft.tell("StepEntered", f"the steps were changed: now {entered}")
 
 
 def least_stay(draft: Draft, step: StepState) -> timedelta:
@@ -67,9 +66,8 @@ def least_stay(draft: Draft, step: StepState) -> timedelta:
 
 
 def passed(draft: Draft) -> Draft:
-    """Propose the next step when the stay is over, every gate passed, and a person agreed if asked."""
-    step, analysis = draft.status.step, draft.snap.spec.analysis
-    assert step is not None
+    """Propose what comes next: the stay is over, every gate passed, a person agreed if asked."""
+    step, analysis = sure(draft.status.step), draft.snap.spec.analysis
     left = least_stay(draft, step) - step.elapsed(draft.now)
     if left > timedelta():
         return draft.wake(draft.now + left) if step.running_since else draft
@@ -96,7 +94,6 @@ def observations(draft: Draft) -> tuple[Observe, ...]:
     status, spec = draft.status, draft.snap.spec
     if status.phase is not Phase.PROGRESSING or spec.skip_analysis or draft.rollout.skip_steps:
         return ()
-    assert status.idle_slot is not None
     if status.step is None:
         start: datetime | None = draft.rollout.started_at if draft.ready else None
     else:
@@ -110,12 +107,7 @@ def observations(draft: Draft) -> tuple[Observe, ...]:
             query=metric.query,
             interval=metric.interval,
             first_at=start + metric.interval if wait else start,
-            slot=status.idle_slot,
+            slot=draft.slot,
         )
         for metric in spec.analysis.metrics
     )
-
-
-def step_weight(draft: Draft) -> Weight:
-    """The weight of the running step; 0 before the first."""
-    return draft.status.step.weight if draft.status.step is not None else Weight(0)

@@ -1,4 +1,4 @@
-"""The decision in the making: a status that each stage replaces, and what to say and do about it."""
+"""The decision in the making: a status that each stage replaces, and what to say about it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import ceil
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from canaryd.model.decision import Answer
-from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Weight
+from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, SlotName, Weight
 from canaryd.model.notice import Tidings
 from canaryd.model.snapshot import Routing, Snapshot, Workload
 from canaryd.model.spec import Severity
@@ -29,6 +29,14 @@ class Promote:
 
 
 Advance: TypeAlias = EnterStep | Promote
+T = TypeVar("T")
+
+
+def sure(value: T | None) -> T:
+    """Return what must be there by now; that it is missing would be a bug of the engine."""
+    if value is None:
+        raise LookupError("the engine asked for something that is not there yet")
+    return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,33 +60,40 @@ class Draft:
 
     @property
     def rollout(self) -> Rollout:
-        """The running rollout; an AssertionError when there is none is a bug of the engine."""
-        assert self.status.rollout is not None, f"no rollout in {self.status.phase}"
-        return self.status.rollout
+        """The running rollout; only asked for when there is one."""
+        return sure(self.status.rollout)
+
+    @property
+    def slot(self) -> SlotName:
+        """The idle slot, which is the canary's."""
+        return sure(self.status.idle_slot)
 
     @property
     def canary(self) -> Workload:
         """The workload of the idle slot."""
-        assert self.status.idle_slot is not None
-        return self.snap.workloads[self.status.idle_slot]
+        return self.snap.workloads[self.slot]
 
     @property
     def primary(self) -> Workload:
         """The workload of the serving slot."""
-        assert self.status.primary_slot is not None
-        return self.snap.workloads[self.status.primary_slot]
+        return self.snap.workloads[sure(self.status.primary_slot)]
 
     @property
     def routing(self) -> Routing:
         """The router's state; a missing one is a problem that stops before this is asked."""
-        assert self.snap.routing is not None
-        return self.snap.routing
+        return sure(self.snap.routing)
 
     @property
     def observed(self) -> Weight:
-        """The canary's share that the router shows."""
-        assert self.status.idle_slot is not None
-        return self.routing.share(self.status.idle_slot)
+        """The canary's share that the router shows, in the terms it was written in.
+
+        Where the pair's sum is not 100, the share that comes back is a rounded one.
+        """
+        step = self.status.step
+        for weight in (self.status.canary_weight, step.weight if step else NO_TRAFFIC):
+            if self.routing.shows(self.slot, weight):
+                return weight
+        return self.routing.share(self.slot)
 
     @property
     def running(self) -> bool:
@@ -96,13 +111,13 @@ class Draft:
         share = self.snap.spec.analysis.ready_threshold / 100
         return max(1, ceil(self.canary.replicas * share))
 
-    def change(self, **changes: object) -> Draft:
+    def change(self, **changes: Any) -> Draft:  # noqa: ANN401 - the fields of a Status
         """Return a draft whose status has these fields replaced."""
-        return replace(self, status=replace(self.status, **changes))  # type: ignore[arg-type]
+        return replace(self, status=replace(self.status, **changes))
 
-    def change_rollout(self, **changes: object) -> Draft:
+    def change_rollout(self, **changes: Any) -> Draft:  # noqa: ANN401 - the fields of a Rollout
         """Return a draft whose rollout has these fields replaced."""
-        return self.change(rollout=replace(self.rollout, **changes))  # type: ignore[arg-type]
+        return self.change(rollout=replace(self.rollout, **changes))
 
     def tell(self, reason: str, sentence: str, severity: Severity = Severity.INFO) -> Draft:
         """Return a draft that tells of a transition of the running rollout, if there is one."""

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
-from canaryd.decide.brakes import BRAKES, no_safe_side
-from canaryd.decide.canary import observations, progressing, step_weight, watch_readiness
-from canaryd.decide.draft import Draft, EnterStep, Promote
-from canaryd.decide.guards import GUARDS
-from canaryd.decide.lifecycle import idle, missing_workloads, take_over
-from canaryd.decide.moves import (
-    begin_promotion,
-    enter_and_tell,
-    finish_promotion,
-    finish_rollback,
+from canaryd.decide.brakes import BRAKES
+from canaryd.decide.canary import (
+    follow_spec,
+    least_stay,
+    observations,
+    progressing,
+    watch_readiness,
 )
+from canaryd.decide.draft import Draft, EnterStep, Promote, Stage
+from canaryd.decide.guards import GUARDS
+from canaryd.decide.lifecycle import forget_slots, idle, missing_workloads, take_over
+from canaryd.decide.moves import begin_promotion, enter_and_tell, finish_promotion, finish_rollback
 from canaryd.decide.requests import serve_requests
+from canaryd.decide.weight import wanted
 from canaryd.model.decision import Action, Decision, SetWeight
 from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Weight
 from canaryd.model.snapshot import Snapshot
@@ -38,35 +40,7 @@ NOT_THE_STEPS_TIME = frozenset(
 """Holds during which a step's clock stands still."""
 PERSONS = frozenset({HoldReason.SUSPENDED, HoldReason.PAUSED, HoldReason.APPROVAL_NEEDED})
 """Holds that a person asked for, or ends."""
-
-
-def decide(snap: Snapshot, now: datetime) -> Decision:
-    """Decide; the order of the stages is the order of what matters more."""
-    snap = replace(snap, problems=(*snap.problems, *missing_workloads(snap)))
-    draft = Draft(snap=snap, now=now, status=snap.status)
-    if snap.problems or snap.routing is None:
-        return halted(draft)
-    draft = serve_requests(draft)
-    if draft.status.primary_slot is None:
-        draft = take_over(draft)
-    if draft.status.primary_slot is None:
-        return Decision(status=draft.status)
-    for guard in GUARDS:
-        draft = guard(draft)
-    draft = by_phase(draft)
-    for brake in BRAKES:
-        draft = brake(draft)
-    draft = go_on(draft)
-    return conclude(no_safe_side(draft, wanted(draft)))
-
-
-def halted(draft: Draft) -> Decision:
-    """The Canary cannot be worked on: nothing is touched and the step's clock stands still."""
-    step = draft.status.step
-    if step is not None:
-        still = replace(step, stayed=step.elapsed(draft.now), running_since=None, live_since=None)
-        draft = draft.change(step=still)
-    return Decision(status=draft.status, answers=draft.answers, tidings=draft.tidings)
+SOON = timedelta(milliseconds=1)
 
 
 def by_phase(draft: Draft) -> Draft:
@@ -84,43 +58,64 @@ def by_phase(draft: Draft) -> Draft:
             assert_never(draft.status.phase)
 
 
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The ordered facts that a decision is made of; each can be looked at, or left out, alone."""
+
+    opening: tuple[Stage, ...] = (forget_slots, follow_spec, serve_requests, take_over)
+    guards: tuple[Stage, ...] = GUARDS
+    phase: Stage = by_phase
+    brakes: tuple[Stage, ...] = BRAKES
+
+
+RULES = Rules()
+
+
+def decide(snap: Snapshot, now: datetime, rules: Rules = RULES) -> Decision:
+    """Decide; the order of the stages is the order of what matters more."""
+    snap = replace(snap, problems=(*snap.problems, *missing_workloads(snap)))
+    draft = Draft(snap=snap, now=now, status=snap.status)
+    if snap.problems or snap.routing is None:
+        return halted(draft)
+    for stage in rules.opening:
+        draft = stage(draft)
+    if draft.status.primary_slot is None:
+        return Decision(status=draft.status)
+    for stage in (*rules.guards, rules.phase, *rules.brakes):
+        draft = stage(draft)
+    return conclude(go_on(draft))
+
+
+def halted(draft: Draft) -> Decision:
+    """The Canary cannot be worked on: nothing is touched and the step's clock stands still."""
+    step = draft.status.step
+    if step is not None:
+        still = replace(step, stayed=step.elapsed(draft.now), running_since=None, live_since=None)
+        draft = draft.change(step=still)
+    return Decision(status=draft.status)
+
+
 def go_on(draft: Draft) -> Draft:
     """Carry out what the brakes have left of the proposal."""
     match draft.advance:
         case None:
             return draft
         case EnterStep(index=index):
-            return enter_and_tell(draft, index)
+            return replace(enter_and_tell(draft, index), advance=None)
         case Promote():
-            return begin_promotion(draft)
+            return replace(begin_promotion(draft), advance=None)
         case _:
             assert_never(draft.advance)
 
 
-def wanted(draft: Draft) -> Weight:
-    """The weight is a function of phase, step and caps; what is observed only bounds it."""
-    status = draft.status
-    match status.phase:
-        case Phase.INITIALIZING | Phase.IDLE | Phase.ROLLING_BACK:
-            weight = NO_TRAFFIC
-        case Phase.PROGRESSING:
-            weight = NO_TRAFFIC if status.cap else step_weight(draft)
-        case Phase.PROMOTING:
-            weight = NO_TRAFFIC if status.cap else ALL_TRAFFIC
-        case _:
-            assert_never(status.phase)
-    return max(min(weight, draft.ceiling), draft.floor)
-
-
 def conclude(draft: Draft) -> Decision:
     """Turn the draft into actions, the next status, and what to watch for."""
-    weight, slot = wanted(draft), draft.status.idle_slot
-    assert slot is not None
+    weight = wanted(draft)
     actions: tuple[Action, ...] = ()
-    if not draft.routing.shows(slot, weight):
-        actions = (SetWeight(slot, weight, rises=weight > draft.observed),)
-    draft = run_clock(draft.change(canary_weight=weight), weight)
-    draft = show_hold(draft)
+    if not draft.routing.shows(draft.slot, weight):
+        actions = (SetWeight(draft.slot, weight, rises=weight > draft.observed),)
+    draft = run_clock(draft, weight)
+    draft = show_hold(draft.change(canary_weight=weight))
     if draft.status.phase is Phase.PROMOTING and weight == ALL_TRAFFIC:
         draft = finish_promotion(draft)
     elif draft.status.phase is Phase.ROLLING_BACK and weight == NO_TRAFFIC:
@@ -136,23 +131,22 @@ def conclude(draft: Draft) -> Decision:
 
 
 def run_clock(draft: Draft, weight: Weight) -> Draft:
-    """The step's clock runs while its whole weight is live and nothing outside stands in the way."""
+    """The step's clock runs while its weight is live and nothing outside stands in the way."""
     step, now = draft.status.step, draft.now
     if step is None:
         return draft
     live = weight == step.weight and draft.status.cap is None
+    unbroken = draft.routing.shows(draft.slot, weight)
     runs = live and not any(reason in NOT_THE_STEPS_TIME for reason, _ in draft.holds)
-    entered = replace(
+    ticking = replace(
         step,
-        live_since=(step.live_since or now) if live else None,
+        live_since=((unbroken and step.live_since) or now) if live else None,
         running_since=(step.running_since or now) if runs else None,
         stayed=step.stayed if runs else step.elapsed(now),
     )
-    draft = draft.change(step=entered)
+    draft = draft.change(step=ticking)
     if runs and step.running_since is None and draft.status.phase is Phase.PROGRESSING:
-        left = draft.snap.spec.analysis.steps[step.index].least if step.index >= 0 else None
-        left = left if left is not None else draft.snap.spec.analysis.interval
-        return draft.wake(now + max(left - entered.stayed, timedelta(milliseconds=1)))
+        return draft.wake(now + max(least_stay(draft, step) - ticking.stayed, SOON))
     return draft
 
 
@@ -160,7 +154,7 @@ def show_hold(draft: Draft) -> Draft:
     """Show the most important hold; tell of it when it begins and when it ends."""
     before = draft.snap.status.hold
     if not draft.holds:
-        if before is not None and before.reason not in PERSONS and draft.snap.status.step and draft.running:
+        if before is not None and tells_of_end(draft, before):
             draft = draft.tell("HoldEnded", f"no longer held for {before.reason.value}: going on")
         return draft.change(hold=None)
     reason, message = min(draft.holds, key=lambda hold: ORDER[hold[0]])
@@ -171,3 +165,9 @@ def show_hold(draft: Draft) -> Draft:
         severity = Severity.INFO if reason in PERSONS else Severity.WARN
         draft = draft.tell("HoldStarted", f"held for {reason.value}: {message}", severity)
     return draft.change(hold=Hold(reason, message, draft.now))
+
+
+def tells_of_end(draft: Draft, hold: Hold) -> bool:
+    """Whether it is news that the hold is over: not the first wait, and nothing a person did."""
+    begun = draft.snap.status.step is not None
+    return draft.running and begun and hold.reason not in PERSONS

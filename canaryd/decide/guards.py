@@ -6,8 +6,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 from canaryd.decide import narrate
-from canaryd.decide.draft import Draft, Stage
-from canaryd.decide.moves import PUT_BACK, REJECTED_AGAIN, roll_back, start_rollout
+from canaryd.decide.draft import Draft, Stage, sure
+from canaryd.decide.moves import (
+    PUT_BACK,
+    REJECTED_AGAIN,
+    roll_back,
+    start_rollout,
+    tell_failure,
+)
 from canaryd.model.names import FIELD_MANAGER
 from canaryd.model.spec import Severity
 from canaryd.model.status import Cap, CapReason, Contest, Phase, Promoted
@@ -17,16 +23,12 @@ LOSSES_ALLOWED = 2
 
 
 def weights_edited(draft: Draft) -> Draft:
-    """Somebody else wrote the weights: restore them once; the second time in the window is a contest."""
+    """Somebody else wrote the weights: restored once; the second in the window is a contest."""
     status, writer = draft.status, draft.routing.writer or "an unknown writer"
-    assert status.idle_slot is not None
-    if status.phase is Phase.INITIALIZING:
-        return draft
     contest, window = status.contest, draft.snap.waits.contest_window
     if contest is not None and draft.now >= contest.last_at + window:
         contest = None
-    ours = draft.routing.writer == FIELD_MANAGER
-    if ours or draft.routing.shows(status.idle_slot, status.canary_weight):
+    if writer == FIELD_MANAGER or draft.observed == status.canary_weight:
         draft = draft.change(contest=contest)
         return draft.wake(contest.last_at + window) if contest else draft
     seen = min(draft.observed, status.canary_weight)
@@ -51,14 +53,14 @@ def serving_slot_moved(draft: Draft) -> Draft:
     promoted, primary = draft.status.promoted, draft.primary
     if promoted is None or primary.revision in (None, promoted.revision):
         return draft
-    assert primary.revision is not None
+    revision = sure(primary.revision)
     sentence = (
         f"{primary.name}, which serves users, was changed to {narrate.images(primary)} "
-        f"({primary.revision}): canaryd cannot guard a push to the serving slot; "
+        f"({revision}): canaryd cannot guard a push to the serving slot; "
         f"push to {draft.canary.name} instead (see canaryd slot {draft.snap.key.name})"
     )
     draft = draft.tell("ServingSlotChanged", sentence, Severity.WARN)
-    return draft.change(promoted=Promoted(primary.revision, draft.now, primary.images))
+    return draft.change(promoted=Promoted(revision, draft.now, primary.images))
 
 
 def target_moved(draft: Draft) -> Draft:
@@ -71,13 +73,28 @@ def target_moved(draft: Draft) -> Draft:
     if canary.revision == rollout.revision:
         moved = cap is not None and cap.reason is CapReason.TARGET_MOVED
         return draft.change(cap=None) if moved else draft
+    if rollout.failure is None:
+        return other_revision(draft)
     if canary.revision == rollout.previous:
-        why = f"{canary.name} was put back to {canary.revision}, which it held before the rollout"
-        return roll_back(draft, PUT_BACK, why)
-    rejected = draft.status.rejected
+        return draft
+    return supersede(tell_failure(draft))
+
+
+def other_revision(draft: Draft) -> Draft:
+    """The canary holds another revision than the judged one: an abort, or a new rollout."""
+    canary, rejected = draft.canary, draft.status.rejected
     if rejected is not None and canary.revision == rejected.revision:
         return roll_back(draft, REJECTED_AGAIN, rejected_again(draft))
-    gone = f"{rollout.revision} was superseded by {canary.revision} at {draft.observed} %"
+    if canary.revision == draft.rollout.previous:
+        why = f"{canary.name} was put back to {canary.revision}, which it held before the rollout"
+        return roll_back(draft, PUT_BACK, why)
+    return supersede(draft)
+
+
+def supersede(draft: Draft) -> Draft:
+    """Begin anew with what was pushed in mid-rollout."""
+    new = draft.canary.revision
+    gone = f"{draft.rollout.revision} was superseded by {new} at {draft.observed} %"
     draft = draft.tell("Superseded", gone, Severity.WARN)
     return start_rollout(draft, "it was pushed while another revision was being released")
 
@@ -93,15 +110,16 @@ def rejected_again(draft: Draft) -> str:
 
 def take_off(draft: Draft) -> Draft:
     """Cap the weight to 0 from the watch event of a push on, before the revision has a name."""
-    cap = draft.status.cap
-    if cap is not None and cap.reason is CapReason.TARGET_MOVED:
+    if draft.status.cap is not None:
         return draft
-    message = f"Deployment {draft.canary.name} was changed in mid-rollout: no traffic until it is known"
+    message = (
+        f"Deployment {draft.canary.name} was changed in mid-rollout: no traffic until it is known"
+    )
     return draft.change(cap=Cap(CapReason.TARGET_MOVED, message, draft.now))
 
 
 def canary_lost(draft: Draft) -> Draft:
-    """No pod of the canary is ready: weight 0, back after unbroken readiness, the third time is the end."""
+    """No pod of the canary is ready: weight 0, back after readiness, the third time is the end."""
     cap = draft.status.cap
     entered = draft.status.step is not None or draft.status.phase is Phase.PROMOTING
     if not draft.running or not entered:
@@ -130,13 +148,15 @@ def return_after(draft: Draft) -> timedelta:
 
 def way_back(draft: Draft, cap: Cap) -> Draft:
     """Lift the cap after unbroken readiness."""
-    if not draft.ready:
+    if not draft.ready or draft.canary.revision != draft.rollout.revision:
         return draft.change(cap=replace(cap, ready_since=None))
     since = cap.ready_since or draft.now
     due = since + return_after(draft)
     if draft.now < due or draft.snap.stale:
         return draft.change(cap=replace(cap, ready_since=since)).wake(due)
-    sentence = f"{draft.canary.name} was ready for {narrate.span(return_after(draft))}: traffic returns"
+    sentence = (
+        f"{draft.canary.name} was ready for {narrate.span(return_after(draft))}: traffic returns"
+    )
     return draft.tell("WeightSet", sentence).change(cap=None)
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from canaryd.decide import narrate
-from canaryd.decide.draft import Draft
+from canaryd.decide.draft import Draft, sure
 from canaryd.decide.moves import roll_back
 from canaryd.model.snapshot import Answered, Sample
 from canaryd.model.spec import Metric, MissingPolicy, Otherwise, Severity
-from canaryd.model.status import Gate, HoldReason, Verdict
+from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 
 MISSING = {
     Answered.UNAVAILABLE: HoldReason.METRICS_UNAVAILABLE,
@@ -32,18 +32,46 @@ def relevant(draft: Draft, metric: Metric, since: datetime) -> Sample | None:
     return sample if reaches_back_to >= since else None
 
 
-def gate(metric: Metric, sample: Sample) -> Gate:
+def gate(metric: Metric, sample: Sample, before: Gate | None) -> Gate:
     """Turn one sample into a verdict with its sentence."""
     match sample.answered:
         case Answered.VALUE:
-            assert sample.value is not None
-            passed = metric.bounds.admit(sample.value)
-            verdict, message = Verdict.PASS if passed else Verdict.FAIL, narrate.verdict(metric, sample)
+            passed = metric.bounds.admit(sure(sample.value))
+            return Gate(
+                name=metric.name,
+                verdict=Verdict.PASS if passed else Verdict.FAIL,
+                message=narrate.verdict(metric, sample),
+                at=sample.asked_at,
+                value=sample.value,
+            )
         case Answered.NO_DATA | Answered.UNAVAILABLE | Answered.REFUSED:
-            verdict, message = Verdict.NO_DATA, f"{metric.name}: {sample.detail}"
+            reason, known = MISSING[sample.answered], before.missing if before else None
+            goes_on = known is not None and known.reason is reason
+            return Gate(
+                name=metric.name,
+                verdict=Verdict.NO_DATA,
+                message=f"{metric.name}: {sample.detail}",
+                at=sample.asked_at,
+                missing=known if goes_on else Missing(reason, sample.asked_at),
+            )
         case _:
             assert_never(sample.answered)
-    return Gate(metric.name, verdict, message, sample.asked_at, sample.value)
+
+
+def look(draft: Draft, metric: Metric, since: datetime) -> Gate:
+    """What the gate says now; an answer that a restart has forgotten stands in the status."""
+    before = next((gate for gate in draft.status.gates if gate.name == metric.name), None)
+    if (
+        before is not None
+        and before.at - (timedelta() if before.missing else metric.interval) < since
+    ):
+        before = None
+    sample = relevant(draft, metric, since)
+    if sample is not None:
+        return gate(metric, sample, before)
+    waiting = f"{metric.name}: no sample yet whose whole window lies in this step"
+    entered_at = sure(draft.status.step).entered_at
+    return before or Gate(metric.name, Verdict.UNDECIDED, waiting, entered_at)
 
 
 def judge(draft: Draft) -> Draft:
@@ -51,30 +79,19 @@ def judge(draft: Draft) -> Draft:
     step = draft.status.step
     if step is None or step.live_since is None:
         return draft
-    kept = {gate.name: gate for gate in draft.status.gates}
-    gates: list[Gate] = []
-    for metric in draft.snap.spec.analysis.metrics:
-        sample = relevant(draft, metric, step.live_since)
-        if sample is not None:
-            gates.append(gate(metric, sample))
-        else:
-            waiting = f"{metric.name}: no sample yet whose whole window lies in this step"
-            undecided = Gate(metric.name, Verdict.UNDECIDED, waiting, step.entered_at)
-            gates.append(kept.get(metric.name, undecided))
-        if sample is not None and sample.answered is not Answered.VALUE:
-            draft = missing(draft, metric, sample)
-    draft = draft.change(gates=tuple(gates))
+    since = step.live_since
+    gates = tuple(look(draft, metric, since) for metric in draft.snap.spec.analysis.metrics)
+    draft = draft.change(gates=gates)
+    for each in gates:
+        if each.missing is not None and draft.running:
+            draft = miss(draft, each, each.missing)
     return count_failure(draft) if draft.running else draft
 
 
 def count_failure(draft: Draft) -> Draft:
-    """Count at most one failed check per analysis interval; the one with number `threshold` ends it."""
-    rollout, analysis, step = draft.rollout, draft.snap.spec.analysis, draft.status.step
-    assert step is not None
-    assert step.live_since is not None
-    earliest = step.live_since
-    if rollout.failed_at is not None:
-        earliest = max(earliest, rollout.failed_at + analysis.interval)
+    """Count at most one failed check per interval; the one with number `threshold` ends it."""
+    rollout, analysis = draft.rollout, draft.snap.spec.analysis
+    earliest = rollout.failed_at + analysis.interval if rollout.failed_at else rollout.started_at
     failed = [g for g in draft.status.gates if g.verdict is Verdict.FAIL and g.at >= earliest]
     if not failed:
         return draft
@@ -87,22 +104,17 @@ def count_failure(draft: Draft) -> Draft:
     return draft.tell("CheckFailed", sentence, Severity.WARN)
 
 
-def missing(draft: Draft, metric: Metric, sample: Sample) -> Draft:
-    """Hold for a sample that has no value, until the policy for it says otherwise."""
-    if not draft.running:
-        return draft
-    reason = MISSING[sample.answered]
-    message = f"{metric.name}: {sample.detail}"
-    policy = policy_for(draft, reason)
-    held = draft.snap.status.hold
-    since = held.since if held is not None and held.reason is reason else draft.now
+def miss(draft: Draft, silent: Gate, missing: Missing) -> Draft:
+    """Hold for a check that has no value, until the policy for it says otherwise."""
+    policy = policy_for(draft, missing.reason)
     if policy is None or policy.then is Otherwise.HOLD:
-        return draft.hold(reason, message)
-    if draft.now < since + policy.after:
-        return draft.hold(reason, message).wake(since + policy.after)
+        return draft.hold(missing.reason, silent.message)
+    due = missing.since + policy.after
+    if draft.now < due:
+        return draft.hold(missing.reason, silent.message).wake(due)
     if policy.then is Otherwise.ROLL_BACK:
-        why = f"{message}, for more than {narrate.span(policy.after)}"
-        return roll_back(draft, reason.value, narrate.rolled_back(draft, why))
+        why = f"{silent.message}, for more than {narrate.span(policy.after)}"
+        return roll_back(draft, missing.reason.value, narrate.rolled_back(draft, why))
     return draft
 
 
@@ -116,18 +128,18 @@ def policy_for(draft: Draft, reason: HoldReason) -> MissingPolicy | None:
 
 
 def satisfied(draft: Draft, metric: Metric) -> bool:
-    """Whether the metric's latest sample of this step lets the step pass."""
-    step = draft.status.step
-    if step is None or step.live_since is None:
-        return False
-    sample = relevant(draft, metric, step.live_since)
+    """Whether the metric's latest sample of this step lets the step pass.
+
+    One without a value does when its policy is to advance: until that is due a hold stands.
+    """
+    live_since = sure(draft.status.step).live_since
+    sample = relevant(draft, metric, live_since) if live_since else None
     if sample is None:
         return False
     if sample.answered is Answered.VALUE:
-        assert sample.value is not None
-        return metric.bounds.admit(sample.value)
+        return metric.bounds.admit(sure(sample.value))
     policy = policy_for(draft, MISSING[sample.answered])
-    return policy is not None and policy.then is Otherwise.ADVANCE  # a hold stands until then
+    return policy is not None and policy.then is Otherwise.ADVANCE
 
 
 def probe(draft: Draft) -> Draft:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from canaryd.decide import narrate
-from canaryd.decide.draft import Draft
+from canaryd.decide.draft import Draft, sure
 from canaryd.decide.guards import rejected_again
 from canaryd.decide.moves import enter, largest_step, start_rollout
 from canaryd.model.names import NO_TRAFFIC
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.spec import Severity
-from canaryd.model.status import Phase, Promoted
+from canaryd.model.status import Phase, Promoted, Status
 
 
 def missing_workloads(snap: Snapshot) -> tuple[Problem, ...]:
@@ -27,8 +29,25 @@ def missing_workloads(snap: Snapshot) -> tuple[Problem, ...]:
     )
 
 
+def forget_slots(draft: Draft) -> Draft:
+    """Slots that were renamed in the spec are other slots: they are taken over anew."""
+    status = draft.status
+    known = {None, *draft.snap.workloads}
+    if status.primary_slot in known and status.idle_slot in known:
+        return draft
+    afresh = Status(
+        rejected=status.rejected,
+        conditions=status.conditions,
+        notices=status.notices,
+        delivered=status.delivered,
+    )
+    return replace(draft, status=afresh)
+
+
 def take_over(draft: Draft) -> Draft:
     """The slot with more weight serves; what the other one already has is judged from there."""
+    if draft.status.primary_slot is not None:
+        return draft
     first, second = (slot.name for slot in draft.snap.spec.slots)
     works = draft.snap.workloads
     if works[first].revision is None or works[second].revision is None:
@@ -37,9 +56,8 @@ def take_over(draft: Draft) -> Draft:
     primary, idle = (second, first) if share > draft.routing.share(first) else (first, second)
     draft = draft.change(phase=Phase.IDLE, primary_slot=primary, idle_slot=idle)
     serving = draft.primary
-    assert serving.revision is not None
     draft = draft.change(
-        promoted=Promoted(serving.revision, draft.now, serving.images),
+        promoted=Promoted(sure(serving.revision), draft.now, serving.images),
         idle_revision=draft.canary.revision,
         canary_weight=draft.observed,
     )
@@ -57,10 +75,8 @@ def take_over_running(draft: Draft) -> Draft:
     observed = draft.observed
     draft = draft.change(idle_revision=None)
     draft = start_rollout(draft, f"taken over at {observed} %")
-    index = largest_step(draft, observed)
-    draft = enter(draft, index, observed if index < 0 else None)
-    step = draft.status.step
-    assert step is not None
+    draft = enter(draft, largest_step(draft, observed), observed)
+    step = sure(draft.status.step)
     sentence = (
         f"{draft.canary.name} had {observed} % of the traffic: taken over at "
         f"{narrate.step_name(step)}, nothing rises before it is judged"
@@ -76,4 +92,6 @@ def idle(draft: Draft) -> Draft:
     if rejected is not None and revision == rejected.revision:
         draft = draft.change(idle_revision=revision)
         return draft.tell("RejectedRevision", rejected_again(draft), Severity.WARN)
+    if rejected is not None and revision == rejected.previous:
+        return draft.change(idle_revision=revision).tell("PutBack", narrate.put_back(draft.canary))
     return start_rollout(draft, "a new revision was pushed")

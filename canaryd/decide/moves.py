@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from canaryd.decide import narrate
-from canaryd.decide.draft import Draft
-from canaryd.model.names import NO_TRAFFIC, Weight
+from canaryd.decide.draft import Draft, sure
+from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Revision, Weight
 from canaryd.model.spec import Severity
 from canaryd.model.status import (
     Failure,
@@ -14,6 +14,7 @@ from canaryd.model.status import (
     Promoted,
     Rejected,
     Rollout,
+    Status,
     StepState,
 )
 
@@ -28,30 +29,39 @@ ABORTED = "Aborted"
 def start_rollout(draft: Draft, why: str) -> Draft:
     """Begin a rollout of the idle slot's revision, without traffic until it is ready."""
     status, canary = draft.status, draft.canary
-    assert canary.revision is not None
-    assert status.idle_slot is not None
-    before = status.rollout.previous if status.rollout is not None else status.idle_revision
-    retried = status.rejected is not None and status.rejected.revision == canary.revision
-    rejected = None if retried else status.rejected
+    revision = sure(canary.revision)
+    before, rejected = held_before(status), status.rejected
+    if rejected is not None and rejected.revision == revision:
+        rejected = None  # a person asked for a retry
     seq = status.notices[-1].seq + 1 if status.notices else 1
     rollout = Rollout(
-        id=f"{draft.snap.key.name}-{canary.revision}-{seq}",
-        revision=canary.revision,
+        id=f"{draft.snap.key.name}-{revision}-{seq}",
+        revision=revision,
         started_at=draft.now,
-        previous=before if before != canary.revision else None,
+        previous=before if before != revision else None,
         images=canary.images,
     )
     draft = draft.change(
         phase=Phase.PROGRESSING,
         rollout=rollout,
-        idle_revision=canary.revision,
+        idle_revision=revision,
         rejected=rejected,
         step=None,
         cap=None,
         gates=(),
     )
-    sentence = f"rollout of {canary.name} ({narrate.images(canary)}, {canary.revision}) started: {why}"
-    return draft.tell("RolloutStarted", sentence)
+    what = f"{canary.name} ({narrate.images(canary)}, {revision})"
+    return draft.tell("RolloutStarted", f"rollout of {what} started: {why}")
+
+
+def held_before(status: Status) -> Revision | None:
+    """What the idle slot held when nothing was being released: not what was rejected since."""
+    if status.rollout is not None:
+        return status.rollout.previous
+    rejected = status.rejected
+    if rejected is not None and rejected.revision == status.idle_revision:
+        return rejected.previous
+    return status.idle_revision
 
 
 def largest_step(draft: Draft, weight: Weight) -> int:
@@ -60,31 +70,32 @@ def largest_step(draft: Draft, weight: Weight) -> int:
     return max((i for i, step in enumerate(steps) if step.weight <= weight), default=-1)
 
 
-def enter(draft: Draft, index: int, weight: Weight | None = None) -> Draft:
-    """Enter a step; its clock starts when its weight is live."""
+def enter(draft: Draft, index: int, observed: Weight = NO_TRAFFIC) -> Draft:
+    """Enter a step, or stay at `observed` below the first; its clock starts when that is live."""
     steps = draft.snap.spec.analysis.steps
     step = StepState(
         index=index,
         count=len(steps),
-        weight=weight if weight is not None else steps[index].weight,
+        weight=steps[index].weight if index >= 0 else observed,
         entered_at=draft.now,
     )
+    draft = draft.change_rollout(approved_step=None)  # it counts for one step only
     return draft.change(step=step, gates=())
 
 
 def enter_and_tell(draft: Draft, index: int) -> Draft:
     """Enter a step because the one before was passed."""
     draft = enter(draft, index)
-    step = draft.status.step
-    assert step is not None
-    name = draft.canary.name
+    step = sure(draft.status.step)
     asks = ", then waits for approval" if draft.snap.spec.analysis.steps[index].approval else ""
-    return draft.tell("StepEntered", f"{name} enters {narrate.step_name(step)}{asks}")
+    thin = narrate.thin(draft, step.weight)
+    sentence = f"{draft.canary.name} enters {narrate.step_name(step)}{asks}{thin}"
+    return draft.tell("StepEntered", sentence, Severity.WARN if thin else Severity.INFO)
 
 
 def begin_promotion(draft: Draft) -> Draft:
     """Give the canary all traffic; the roles are swapped when that is written."""
-    return draft.change(phase=Phase.PROMOTING, cap=None)
+    return draft.change(phase=Phase.PROMOTING)
 
 
 def roll_back(draft: Draft, reason: str, message: str) -> Draft:
@@ -98,7 +109,8 @@ def finish_promotion(draft: Draft) -> Draft:
     """Swap the roles: the canary's slot serves, the other is idle."""
     status, canary, old = draft.status, draft.canary, draft.primary
     sentence = (
-        f"{canary.name} ({narrate.images(canary)}) promoted: it serves all traffic, "
+        f"{canary.name} ({narrate.images(canary)}) promoted{narrate.thin(draft, ALL_TRAFFIC)}: "
+        "it serves all traffic, "
         f"{old.name} is the idle slot now; push the next version there"
     )
     draft = draft.tell("Promoted", sentence)
@@ -121,17 +133,29 @@ TOLD_AS = {PUT_BACK: "Aborted", ABORTED: "Aborted", REJECTED_AGAIN: "RejectedRev
 """The reason of the notice for failures that are nobody's bad release."""
 
 
-def finish_rollback(draft: Draft) -> Draft:
-    """The canary has no traffic any more: write down what became of its revision."""
-    rollout, failure = draft.rollout, draft.rollout.failure
-    assert failure is not None
+def tell_failure(draft: Draft) -> Draft:
+    """Say why the rollout ends, and reject its revision unless that is not to blame."""
+    rollout, failure = draft.rollout, sure(draft.rollout.failure)
     severity = Severity.WARN if failure.reason in TOLD_AS else Severity.ERROR
     draft = draft.tell(TOLD_AS.get(failure.reason, "RolledBack"), failure.message, severity)
-    draft = draft.change(phase=Phase.IDLE, rollout=None, step=None, cap=None)
-    if failure.reason == PUT_BACK:
-        return draft.change(idle_revision=rollout.previous, rejected=None)
-    if failure.reason == REJECTED_AGAIN:
-        assert draft.status.rejected is not None
-        return draft.change(idle_revision=draft.status.rejected.revision)
-    rejected = Rejected(rollout.revision, failure.reason, failure.message, draft.now)
-    return draft.change(idle_revision=rollout.revision, rejected=rejected)
+    if failure.reason in (PUT_BACK, REJECTED_AGAIN):
+        return draft
+    rejected = Rejected(
+        revision=rollout.revision,
+        reason=failure.reason,
+        message=failure.message,
+        at=draft.now,
+        previous=rollout.previous,
+    )
+    return draft.change(rejected=rejected)
+
+
+def finish_rollback(draft: Draft) -> Draft:
+    """The canary has no traffic any more: write down what became of its revision."""
+    rollout, draft = draft.rollout, tell_failure(draft)
+    seen, reason = rollout.revision, sure(rollout.failure).reason
+    if reason == REJECTED_AGAIN:
+        seen = sure(draft.status.rejected).revision
+    elif reason == PUT_BACK:
+        seen = sure(rollout.previous)
+    return draft.change(phase=Phase.IDLE, rollout=None, step=None, cap=None, idle_revision=seen)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from math import ceil, floor, log10
 
-from canaryd.decide.draft import Draft
+from canaryd.decide.draft import Draft, sure
+from canaryd.model.names import Weight
 from canaryd.model.snapshot import Sample, Workload
 from canaryd.model.spec import DURATION, SUCCESS_RATE, Bounds, Metric
 from canaryd.model.status import StepState
 
 UNITS = {SUCCESS_RATE: " %", DURATION: " ms"}
+EXACT = 16
+"""So many digits say a float nearly exactly, and a bound as its author wrote it."""
 
 
 def span(duration: timedelta) -> str:
@@ -24,9 +28,19 @@ def span(duration: timedelta) -> str:
     return "".join(f"{number}{unit}" for number, unit in parts if number)
 
 
-def number(value: float) -> str:
-    """Say a number with as many digits as a person can use."""
-    return f"{value:.2f}".rstrip("0").rstrip(".") if abs(value) < 1000 else f"{value:.0f}"  # noqa: PLR2004
+def number(value: float, digits: int = 4) -> str:
+    """Say a number without an exponent, with so many digits that matter, a thousand in full."""
+    if not value:
+        return "0"
+    places = max(digits - 1 - floor(log10(abs(value))), 0)
+    text = f"{value:.{places}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def measured(value: float, limits: Bounds) -> str:
+    """Say a value with as many digits as it takes to lie on its own side of the bounds."""
+    texts = (number(value, digits) for digits in range(4, EXACT))
+    return next((t for t in texts if limits.admit(float(t)) is limits.admit(value)), repr(value))
 
 
 def step_name(step: StepState) -> str:
@@ -38,20 +52,19 @@ def bounds(limits: Bounds, unit: str) -> str:
     """Say what a gate demands."""
     parts: list[str] = []
     if limits.minimum is not None:
-        parts.append(f"at least {number(limits.minimum)}{unit}")
+        parts.append(f"at least {number(limits.minimum, EXACT)}{unit}")
     if limits.maximum is not None:
-        parts.append(f"at most {number(limits.maximum)}{unit}")
+        parts.append(f"at most {number(limits.maximum, EXACT)}{unit}")
     return " and ".join(parts)
 
 
 def verdict(metric: Metric, sample: Sample) -> str:
     """Say what a threshold gate saw, and against which bound."""
     unit = UNITS.get(metric.name, "")
-    assert sample.value is not None
-    passed = metric.bounds.admit(sample.value)
-    says = "within its bound of" if passed else "outside its bound of"
+    value, limits = sure(sample.value), metric.bounds
+    says = "within its bound of" if limits.admit(value) else "outside its bound of"
     return (
-        f"{metric.name} was {number(sample.value)}{unit} over {span(sample.window)}, "
+        f"{metric.name} was {measured(value, limits)}{unit} over {span(sample.window)}, "
         f"{says} {bounds(metric.bounds, unit)}"
     )
 
@@ -72,7 +85,8 @@ def readiness(workload: Workload, needed: int) -> str:
         )
     if workload.revision is None:
         return f"Kubernetes has not yet named the new revision of Deployment {workload.name}"
-    return f"{workload.ready} of {workload.replicas} pods of {workload.name} are ready, {needed} needed"
+    ready = f"{workload.ready} of {workload.replicas} pods of {workload.name} are ready"
+    return f"{ready}, {needed} needed"
 
 
 def images(workload: Workload) -> str:
@@ -82,4 +96,22 @@ def images(workload: Workload) -> str:
 
 def rolled_back(draft: Draft, why: str) -> str:
     """Say that traffic was taken back, from where, and why."""
-    return f"{draft.canary.name} ({images(draft.canary)}) rolled back from {draft.observed} %: {why}"
+    what = f"{draft.canary.name} ({images(draft.canary)})"
+    return f"{what} rolled back from {draft.observed} %: {why}"
+
+
+def put_back(workload: Workload) -> str:
+    """Say that a push was none, and how to make it one."""
+    return (
+        f"{workload.name} ({images(workload)}) is back at what it held before the rejected "
+        "release: nothing to do; to release it all the same: "
+        f"kubectl rollout restart deployment/{workload.name}"
+    )
+
+
+def thin(draft: Draft, weight: Weight) -> str:
+    """Warn when fewer canary pods are ready than their share of the primary's; else nothing."""
+    ready, fair = draft.canary.ready, ceil(draft.primary.ready * weight / 100)
+    if ready >= fair:
+        return ""
+    return f", with {ready} ready pods where {weight} % of {draft.primary.name}'s would be {fair}"

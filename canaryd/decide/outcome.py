@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
@@ -48,12 +48,16 @@ def number(
     """Give each of the tidings the next number; the oldest beyond the kept ones go."""
     notices = list(before.notices)
     for news in tidings:
-        rollout = next((r for r in (after.rollout, before.rollout) if r and r.id == news.rollout), None)
+        rollout = next(
+            (r for r in (after.rollout, before.rollout) if r and r.id == news.rollout), None
+        )
         notices.append(notice(notices[-1].seq + 1 if notices else 1, news, after, rollout, now))
     return tuple(notices[-KEPT_NOTICES:])
 
 
-def notice(seq: int, news: Tidings, after: Status, rollout: Rollout | None, now: datetime) -> Notice:
+def notice(
+    seq: int, news: Tidings, after: Status, rollout: Rollout | None, now: datetime
+) -> Notice:
     """One numbered transition."""
     return Notice(
         seq=seq,
@@ -135,7 +139,7 @@ def dated(
 
 
 def worth_writing(before: Status, after: Status, now: datetime, *, evidence_every: float) -> bool:
-    """Whether the status says something new; what only ticks is written every `evidence_every` s."""
+    """Whether the status says something new; what only ticks: every `evidence_every` seconds."""
     if essence(before) != essence(after):
         return True
     if before.gates == after.gates:
@@ -151,11 +155,12 @@ def essence(status: Status) -> Status:
         gates=tuple(replace(gate, message="", at=NEVER, value=None) for gate in status.gates),
         hold=replace(status.hold, message="") if status.hold else None,
         conditions=tuple(
-            replace(c, message="") if status.phase is not Phase.IDLE else c for c in status.conditions
+            replace(c, message="") if status.phase is not Phase.IDLE else c
+            for c in status.conditions
         ),
         target=replace(status.target, observed_generation=0) if status.target else None,
         delivered={},
     )
 
 
-NEVER = datetime.min
+NEVER = datetime(1, 1, 1, tzinfo=UTC)

@@ -32,7 +32,6 @@ _ESCAPES = str.maketrans(
 
 def render(query: str, variables: Mapping[str, str]) -> str:
     """Fill the variables in, escaped as PromQL strings; raises ValueError naming an unknown one."""
-
     known = ", ".join(sorted(variables)) or "none"
 
     def value(found: re.Match[str]) -> str:

@@ -148,6 +148,8 @@ class Rejected:
     reason: str
     message: str
     at: datetime
+    previous: Revision | None = None
+    """What the idle slot held before the rollout; putting it back afterwards is no push."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from canaryd.wire.canary import CanarySpec
 from canaryd.wire.provider import AlertProviderSpec
 from canaryd.wire.request import CanaryRequestSpec, CanaryRequestStatus
 from canaryd.wire.schema import structural
-from canaryd.wire.status import CanaryStatus
+from canaryd.wire.status import ShownStatus
 
 GROUP = "canaryd.io"
 VERSION = "v1beta1"
@@ -65,7 +65,7 @@ CANARY = Kind(
     description="Two workloads that take turns: the idle one's next revision is brought to all"
     " requests step by step, judged on the way, and taken back when it is worse.",
     spec=CanarySpec,
-    status=CanaryStatus,
+    status=ShownStatus,
     short_names=("cn",),
     categories=("all", "canaryd"),
     columns=(
@@ -140,7 +140,7 @@ class _Plain(yaml.SafeDumper):
     """Writes everything out, without anchors."""
 
     @override
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ANN401 - any value
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

@@ -70,7 +70,7 @@ class Rule:
 
 def matches(pattern: str, message: str) -> Rule:
     """Return the rule that a string matches the whole pattern (RE2 and Python alike)."""
-    compiled = re.compile(pattern)
+    compiled = re.compile(pattern, re.ASCII)
     return Rule(
         holds=lambda text: compiled.fullmatch(text) is not None,
         cel=f"self.matches(r'^({pattern})$')",
@@ -99,6 +99,14 @@ class WireModel(BaseModel):
         allow_inf_nan=False,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _leave_nulls_out(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the object says
+        """Take a null for a missing field, as the API server does."""
+        if isinstance(value, dict):
+            return {name: inner for name, inner in value.items() if inner is not None}
+        return value
 
     @model_validator(mode="after")
     def _obey_rules(self) -> Self:

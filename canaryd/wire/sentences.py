@@ -24,7 +24,8 @@ def path_of(root: str, location: Iterable[int | str]) -> str:
 
 
 def _sentence(detail: ErrorDetails, root: str) -> str:
-    path, message = path_of(root, detail["loc"]), detail["msg"]
+    path = path_of(root, detail["loc"])
+    message = detail["msg"].replace(" after validation", "")
     match detail["type"]:
         case "missing":
             return f"{path} is required"

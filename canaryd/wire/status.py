@@ -137,6 +137,10 @@ class RejectedStatus(StatusPart):
     reason: Word = Field(description="Why, as a name.")
     message: Sentence = Field(description="Why, in a sentence.")
     at: Instant = Field(description="When it was rejected (RFC 3339).")
+    previous: Word | None = Field(
+        None,
+        description="The revision that the idle slot held before; putting it back is no push.",
+    )
 
 
 class ContestStatus(StatusPart):
@@ -205,7 +209,7 @@ class NoticeStatus(StatusPart):
 
 
 class CanaryStatus(StatusPart):
-    """What is true of the Canary; written by canaryd alone."""
+    """What is read back of a status."""
 
     phase: Phase = Field(default=Phase.INITIALIZING, description="Where the Canary is.")
     observed_generation: int = Field(
@@ -246,6 +250,11 @@ class CanaryStatus(StatusPart):
     delivered: Annotated[dict[str, int], Field(max_length=50)] = Field(
         default={}, description="The number of the last notice that each receiver has got."
     )
+
+
+class ShownStatus(CanaryStatus):
+    """What is true of the Canary; written by canaryd alone. People get some words more."""
+
     progress: Word | None = Field(
         default=None,
         description="The step for a person's eye, counted from 1: 3/5. Never read back.",
@@ -270,7 +279,7 @@ def parse_status(raw: bytes) -> Status:
 
 def render_status(status: Status) -> dict[str, Any]:
     """Return the status as JSON values: camelCase, no nulls, at most 32 KiB."""
-    model = CanaryStatus.model_validate(status)
+    model = ShownStatus.model_validate(status)
     rollout = status.rollout or status.promoted
     model.progress = f"{status.step.index + 1}/{status.step.count}" if status.step else None
     model.revision = rollout.revision if rollout else None
@@ -278,7 +287,7 @@ def render_status(status: Status) -> dict[str, Any]:
     return _fitting(model)
 
 
-def _fitting(model: CanaryStatus) -> dict[str, Any]:
+def _fitting(model: ShownStatus) -> dict[str, Any]:
     wire = model.model_dump(mode="json", by_alias=True, exclude_none=True)
     for limit in SHORTER:
         if len(orjson.dumps(wire)) <= LARGEST_STATUS:

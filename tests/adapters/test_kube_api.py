@@ -61,10 +61,10 @@ FORBIDDEN = 'podinfo is forbidden: User "canaryd" cannot patch resource'
         (http(200, b"<html>Log in", kind="text/html"), UnreachableError, "not JSON: “<html>Log"),
         (http(200, b"x" * (2 << 20)), UnreachableError, "more than 1 MiB"),
         (raw(b"", close=True), UnreachableError, "cannot be reached"),
-        (raw(b"SSH-2.0-OpenSSH\r\n", close=True), UnreachableError, "cannot be reached"),
+        (raw(b"SSH-2.0-OpenSSH\r\n", close=True), UnreachableError, "Bad status line"),
         (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", close=True), UnreachableError, ""),
         (hang, UnreachableError, "did not answer in time"),
-        (drip(b"H"), UnreachableError, "did not answer in time"),
+        (drip(b"HTTP/1.1 200 " + b"O" * 99), UnreachableError, "did not answer in time"),
     ],
 )
 async def test_every_answer_that_is_no_success_is_one_of_canaryds_own_errors(
@@ -83,7 +83,7 @@ async def test_every_answer_that_is_no_success_is_one_of_canaryds_own_errors(
     [
         (http(429, b"Too many", kind="text/plain", headers=[("Retry-After", "7")]), 7),
         (http(429, b"", kind="text/plain"), 1),
-        (http(429, b"", headers=[("Retry-After", "soon")]), 1),
+        pytest.param(http(429, b"", headers=[("Retry-After", "soon")]), 1, id="no number"),
         (json(status(429, retryAfterSeconds=3), 429), 3),
         (http(429, b"", headers=[("Retry-After", "999999")]), 60),
     ],
@@ -166,6 +166,7 @@ def test_a_pod_knows_its_namespace(tmp_path: Path) -> None:
         (json({"versions": [{"version": "v1beta1"}, {"version": "v1alpha3"}]}), "v1beta1"),
         (json(status(404, "NotFound"), 404), "v1"),
     ],
+    ids=["both", "the old one", "none"],
 )
 async def test_the_newest_istio_that_the_server_has_is_used(
     tmp_path: Path, answer: Behaviour, version: str

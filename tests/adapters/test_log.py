@@ -64,9 +64,11 @@ def test_secrets_are_hidden_however_deep(console: bool) -> None:
         log = structlog.stdlib.get_logger("canaryd.test")
         log.info("one", token=HUSH, Authorization="hush", provider={"address": "hush", "name": "x"})
         log.info("two", all=[{"password": "hush"}, {"secret": {"deep": "hush"}}])
+        log.info("four", server="http://ann:hush@prometheus:9090/", who="ann@example.com")
         logging.getLogger("library").warning("three", extra={"token": "hush"})
     assert "hush" not in stream.getvalue()
-    assert stream.getvalue().count("***") >= 6
+    assert stream.getvalue().count("***") >= 7
+    assert "ann@example.com" in stream.getvalue()
 
 
 def test_the_libraries_lines_have_the_same_form_and_their_chatter_is_gone() -> None:
@@ -76,9 +78,11 @@ def test_the_libraries_lines_have_the_same_form_and_their_chatter_is_gone() -> N
         logging.getLogger("aiohttp.access").info("GET /healthz")
         failure = ValueError("no luck")
         logging.getLogger("asyncio").error("something %s", "failed", exc_info=failure)
-    (line,) = lines(stream)
-    assert line["message"] == "something failed"
-    assert "ValueError: no luck" in str(line["exception"])
+        structlog.stdlib.get_logger("canaryd.test").error("own", exc_info=failure)
+    library, own = lines(stream)
+    assert library["message"] == "something failed"
+    assert "ValueError: no luck" in str(library["exception"])
+    assert "ValueError: no luck" in str(own["exception"])
 
 
 def test_values_that_json_does_not_know_are_written_as_words() -> None:

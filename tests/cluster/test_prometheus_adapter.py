@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from urllib.request import urlopen
+from datetime import timedelta
 
 import pytest
 
@@ -18,18 +15,15 @@ from canaryd.model.names import Key, Revision
 from canaryd.model.snapshot import Answered, Sample
 from canaryd.model.spec import DURATION, SUCCESS_RATE
 from canaryd.ports import Question
-from tests.world.build import build
+from tests.cluster.past import NOON, past
 from tests.world.faults import HTML, Body, Cut, Fault, Hang, Status, prometheus_answer
 from tests.world.world import World
 
+__all__ = ["past"]
+
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(180)]
 
-NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
-EVERY = 5
-"""Seconds between two scrapes of the made-up past."""
-Line = tuple[Mapping[str, str], float]
-"""A counter's labels and its growth per second."""
 
 
 def question(
@@ -45,106 +39,6 @@ def question(
         window=MINUTE,
         due=NOON,
     )
-
-
-def labels(workload: str, code: str = "200", pod: str | None = "r1", **more: str) -> dict[str, str]:
-    made = {
-        "reporter": "destination",
-        "destination_workload": workload,
-        "destination_workload_namespace": "demo",
-        "response_code": code,
-        **more,
-    }
-    return made if pod is None else {**made, "pod": f"{workload}-{pod}-x7x2p"}
-
-
-def requests() -> Iterator[Line]:
-    yield labels("healthy"), 10
-    yield labels("mixed"), 9.5
-    yield labels("mixed", "503"), 0.4
-    yield labels("mixed", "0"), 0.1
-    yield labels("refusing", "404"), 1
-    yield labels("broken", "500"), 3
-    yield labels("idle"), 0
-    yield labels("moved"), 5
-    yield labels("moved", "500", pod="r0"), 500
-    yield labels("unlabelled", pod=None), 3
-    yield labels("unlabelled", "500", pod=None), 1
-    yield labels("twice"), 3
-    yield labels("twice", "500", reporter="source"), 3
-    yield labels("app"), 1
-    yield labels("app-r1", "500"), 1
-    yield labels("app", "500", destination_workload_namespace="prod"), 1
-    yield labels("dot.ted"), 1
-    yield labels("dotxted", "500"), 1
-
-
-def buckets() -> Iterator[Line]:
-    for workload, slow in (("healthy", 0.0), ("slow", 0.5), ("idle", 0.0)):
-        rate = 0 if workload == "idle" else 10
-        for edge in ("5", "10", "100", "250", "500", "+Inf"):
-            fast = float(edge) < 250
-            yield labels(workload, le=edge), rate * (1 - slow if fast else 1)
-
-
-def open_metrics(end: datetime) -> str:
-    start = int(end.timestamp()) - 600
-    named = (
-        ("istio_requests", "istio_requests_total", requests()),
-        ("istio_request_duration_milliseconds_bucket", "", buckets()),
-    )
-    text: list[str] = []
-    for family, sample, lines in named:
-        text.append(f"# TYPE {family} {'counter' if sample else 'unknown'}")
-        for series, rate in lines:
-            shown = ",".join(f'{name}="{value}"' for name, value in series.items())
-            text += [
-                f"{sample or family}{{{shown}}} {100 + rate * second} {start + second}"
-                for second in range(0, 601, EVERY)
-            ]
-    return "\n".join([*text, "# EOF", ""])
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
-
-
-def answers(url: str) -> bool:
-    with urlopen(url) as response:  # noqa: S310 - our own server
-        return bool(response.status == 200)
-
-
-@pytest.fixture(scope="module")
-def past(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A Prometheus of its own that remembers ten made-up minutes."""
-    folder = tmp_path_factory.mktemp("past")
-    program = build().prometheus
-    text = folder / "past.txt"
-    text.write_text(open_metrics(NOON))
-    (folder / "prometheus.yml").write_text("{}")
-    tool = program.with_name("promtool")
-    subprocess.run(  # noqa: S603 - the world's own program
-        [tool, "tsdb", "create-blocks-from", "openmetrics", text, folder / "data"],
-        check=True,
-        capture_output=True,
-    )
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    command: list[str | Path] = [
-        *(program, "--config.file", folder / "prometheus.yml"),
-        *("--storage.tsdb.path", folder / "data", "--storage.tsdb.retention.time", "20y"),
-        *("--web.listen-address", f"127.0.0.1:{port}", "--log.level", "warn"),
-    ]
-    with (folder / "log").open("wb") as log:
-        running = subprocess.Popen(command, stderr=log)  # noqa: S603 - the world's own program
-        try:
-            world.wait_for(lambda: answers(f"{url}/-/ready"), "Prometheus")
-            yield url
-        finally:
-            running.terminate()
-            running.wait()
 
 
 @asynccontextmanager
@@ -249,7 +143,7 @@ async def test_users_own_queries_are_answered_or_refused_in_the_servers_words(pa
     assert (empty.answered, nan.answered) == (Answered.NO_DATA, Answered.NO_DATA)
     assert (wrong.answered, "parse error" in wrong.detail) == (Answered.REFUSED, True)
     assert (matrix.answered, "matrix" in matrix.detail) == (Answered.NO_DATA, True)
-    assert (clash.answered, "many-to-many" in clash.detail) == (Answered.REFUSED, True)
+    assert (clash.answered, "duplicate series" in clash.detail) == (Answered.REFUSED, True)
 
 
 def now(query: str = "vector(7)") -> Question:
@@ -276,9 +170,9 @@ async def test_it_goes_on_when_a_prometheus_that_was_away_is_back(world: World) 
                 assert await answered() is Answered.UNAVAILABLE
             finally:
                 back()
-            for _ in range(600):
-                if await answered() is Answered.VALUE:
-                    break
+            async with asyncio.timeout(60):
+                while await answered() is not Answered.VALUE:
+                    pass
 
 
 async def test_what_stands_between_may_talk_nonsense(world: World) -> None:
@@ -329,11 +223,9 @@ async def test_the_worlds_own_series_are_understood(world: World, namespace: str
     samples: Mapping[tuple[Key, str], Sample] = {}
     async with asking(world.prometheus_url) as metrics:
         with world.load(rate=50, host=host):
-            for _ in range(300):
+            while not (samples and all(one.value is not None for one in samples.values())):
                 samples = await both(metrics)
-                if all(sample.value is not None for sample in samples.values()):
-                    break
-                world.send(10, host=host)
+                await asyncio.to_thread(world.send, 10, host=host)
     found = {(key.name, metric): sample for (key, metric), sample in samples.items()}
     assert found["podinfo-v1", SUCCESS_RATE].value == 100, found
     assert found["podinfo-v2", SUCCESS_RATE].value == 0, found

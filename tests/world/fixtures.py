@@ -40,4 +40,6 @@ def namespace(world: World) -> Iterator[str]:
     world.wait_for(lambda: world.api.exists(account), f"the account of {name}")
     yield name
     with suppress(ApiError, OSError):  # a test may leave the API server down
+        # At once, for its hosts are free for the next test; the rest goes when it goes.
+        world.api.delete(path_of("virtualservices", name))
         world.api.delete(f"{path_of('namespaces')}/{name}")

@@ -108,8 +108,10 @@ class Part:
         self.start()
 
     def suspend(self) -> None:
-        """Freeze it: connections stay open and nothing answers."""
+        """Freeze it, and return when every thread stands: connections stay, nothing answers."""
         os.kill(self.pid, signal.SIGSTOP)
+        while not _stands(self.pid):
+            time.sleep(PAUSE)
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
@@ -132,3 +134,11 @@ class Part:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _stands(pid: int) -> bool:
+    threads = Path(f"/proc/{pid}/task").glob("*/stat")
+    try:
+        return all(stat.read_text().rpartition(")")[2].split()[0] == "T" for stat in threads)
+    except OSError:  # a thread ended meanwhile
+        return False

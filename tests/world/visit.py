@@ -24,7 +24,7 @@ The podinfo 90/10 case runs. From another shell:
   enter={folder}/enter
   $enter kubectl -n demo get pods,virtualservices
   $enter curl -s http://127.0.0.1:{port}/
-  $enter curl -s 'http://127.0.0.1:{port}/[1-100]' | grep -o podinfo-v. | sort | uniq -c
+  $enter curl -s 'http://127.0.0.1:{port}/[1-100]' | grep -o 'workload.: .[^"]*' | sort | uniq -c
   $enter kubectl -n demo annotate pod -l version=v2 --overwrite test/error-rate=0.1
   $enter curl -s '{prometheus}/api/v1/query?query=istio_requests_total'
 Logs: {folder}/log. Ctrl-C ends it."""

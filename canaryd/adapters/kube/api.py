@@ -1,6 +1,7 @@
 """The request layer: bytes in, bytes out, over the ApiClient's session; raises only `model.errors`.
 
-Every request has a total deadline, an explicit content type and a size cap; none is repeated here.
+Every request has a total deadline, an explicit content type and a size cap. None is repeated here;
+aiohttp sends a GET, PUT or DELETE once more when a kept connection turns out to be closed.
 """
 
 from __future__ import annotations

@@ -141,8 +141,8 @@ class KubeLease:
 
         A write of ours whose answer got lost may have been it; a twin of the same name may, too.
         """
-        self._lease = await self._read(request)
-        spec = self._lease.get("spec", {})
+        found = await self._read(request)
+        spec = found.get("spec", {})
         holder = spec.get("holderIdentity") or "nobody"
         if holder != self._identity:
             message = f"{holder} holds it"
@@ -150,6 +150,7 @@ class KubeLease:
         if spec.get("renewTime") not in self._attempts:
             message = f"another process calls itself {holder}, too"
             raise _LostError(message)
+        self._lease = found  # only now: with another's version, another's lease could be released
 
     async def _acquire(self) -> None:
         while True:

@@ -159,9 +159,16 @@ def _of(question: Question, result: _Result) -> answers.Reading:
     who = f"{question.workload} ({question.revision})" if question.revision else question.workload
     none = f"no requests to {who} were seen in the last {window}"
     reading = answers.reading(mine, empty=none)
-    if reading.answered is Answered.NO_DATA and len(mine) == 1 and question.metric != SUCCESS_RATE:
+    if question.metric == SUCCESS_RATE:
+        return reading if reading.value is None else _exact(reading.value)
+    if reading.answered is Answered.NO_DATA and len(mine) == 1:
         return answers.Reading(Answered.NO_DATA, detail=f"{none} ({reading.detail})")
     return reading
+
+
+def _exact(percent: float) -> answers.Reading:
+    """Take the noise off: Prometheus adds in any order, and 99.99999999999999 is not below 100."""
+    return answers.Reading(Answered.VALUE, value=min(max(round(percent, 9), 0.0), 100.0))
 
 
 def _sample(question: Question, reading: answers.Reading) -> Sample:

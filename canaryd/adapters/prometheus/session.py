@@ -14,7 +14,7 @@ from functools import partial
 from http.client import HTTPException, HTTPResponse
 from socket import SocketIO, socket
 from typing import Any, cast
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import SplitResult, unquote, urlencode, urlsplit
 
 import orjson
 import urllib3
@@ -23,8 +23,12 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
+from canaryd.model.errors import RefusedError
+
 MAX_BYTES = 8 << 20
 """No sane answer to one of our queries is larger."""
+
+_NO_ADDRESS = "the metrics server's address is not an http:// or https:// address"
 
 
 class TransportError(Exception):
@@ -112,13 +116,11 @@ class Server:
         ca_file: str | None = None,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        parts = urlsplit(address)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise ValueError(
-                "a metrics server's address begins with http:// or https:// and a host"
-            )
-        host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-        netloc = f"{host}:{parts.port}" if parts.port else host
+        """Raises RefusedError when the address is none."""
+        parts, port = _split(address)
+        host = parts.hostname or ""
+        bracketed = f"[{host}]" if ":" in host else host
+        netloc = f"{bracketed}:{port}" if port else bracketed
         self.shown = f"{parts.scheme}://{netloc}"
         self.url = self.shown + parts.path.rstrip("/")
         self.max_bytes = max_bytes
@@ -130,7 +132,7 @@ class Server:
         if parts.username is not None:
             login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
             self.headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
-        self.pool = self._connections(host, parts.port, parts.scheme, connections, ca_file)
+        self.pool = self._connections(bracketed, port, parts.scheme, connections, ca_file)
 
     @staticmethod
     def _connections(
@@ -150,6 +152,18 @@ class Server:
     def close(self) -> None:
         """Close idle connections; busy ones end by their deadline."""
         self.pool.close()
+
+
+def _split(address: str) -> tuple[SplitResult, int | None]:
+    """Take an address apart; what is wrong with it is said without showing it."""
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise RefusedError(_NO_ADDRESS) from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise RefusedError(_NO_ADDRESS)
+    return parts, port
 
 
 class Exchange:

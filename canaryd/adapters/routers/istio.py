@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -22,7 +22,7 @@ from canaryd.wire.watch import DeploymentObject
 class IstioRouter:
     """`ports.Router` on networking.istio.io, v1 or v1beta1."""
 
-    kinds = (watch.VIRTUALSERVICES, watch.DESTINATIONRULES, watch.SERVICES)
+    kinds: Sequence[str] = (watch.VIRTUALSERVICES, watch.DESTINATIONRULES, watch.SERVICES)
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import msgspec
-from msgspec import Raw, Struct, field
+from msgspec import Struct, field
 
 from canaryd.adapters.routers.istio_hosts import full
 from canaryd.adapters.routers.istio_match import Finder, Match, destinations, https
@@ -18,7 +19,7 @@ _MESH = "mesh"
 
 
 class _OwnedSpec(Struct):
-    http: Raw | None = field(default=None, name="f:http")
+    http: dict[str, Any] | None = field(default=None, name="f:http")
 
 
 class _Owned(Struct):

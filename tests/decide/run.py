@@ -1,0 +1,213 @@
+"""Runs a history: reconciles as the runtime does, jumps from event to event, crashes on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Enum
+
+import orjson
+
+from canaryd.decide.engine import decide
+from canaryd.decide.lifecycle import missing_workloads
+from canaryd.decide.outcome import next_status, worth_writing
+from canaryd.model.decision import Decision, RequestState
+from canaryd.model.names import Key, SlotName
+from canaryd.model.snapshot import Problem, Snapshot, Verb
+from canaryd.model.spec import Spec
+from canaryd.model.status import HoldReason, Phase, Status
+from canaryd.wire.status import LARGEST_STATUS, parse_status, render_status
+from tests.decide.build import sec
+from tests.decide.watchman import Watchman, demand
+from tests.decide.world import Cluster, Collector
+
+Engine = Callable[[Snapshot, datetime], Decision]
+JUST_BEFORE = timedelta(milliseconds=1)
+LONG = timedelta(days=7)
+
+
+class Crash(Enum):
+    """Where in a reconcile the daemon dies."""
+
+    BEFORE_ACT = "before it acts"
+    BEFORE_COMMIT = "between act and commit"
+    BEFORE_ANSWERS = "between commit and the answers to people"
+
+
+@dataclass
+class Run:
+    """One Canary's life."""
+
+    spec: Spec
+    engine: Engine = decide
+    cluster: Cluster = field(default_factory=Cluster)
+    crashes: Iterator[tuple[Crash, float] | None] = field(default_factory=lambda: iter(()))
+    status: Status = field(default_factory=Status)
+    collector: Collector = field(default_factory=Collector)
+    generation: int = 1
+    wake: datetime | None = None
+    watchman: Watchman = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.watchman = Watchman(self.cluster)
+
+    # --- one reconcile ---
+
+    def snapshot(self) -> Snapshot:
+        routing = self.cluster.routing()
+        problems = () if routing else (Problem("RouteMissing", "VirtualService podinfo is gone"),)
+        snap = Snapshot(
+            key=Key("demo", "podinfo"),
+            uid="u",
+            generation=self.generation,
+            spec=self.spec,
+            status=self.status,
+            workloads=self.cluster.workloads(),
+            routing=routing,
+            problems=problems,
+            samples=dict(self.collector.samples),
+            requests=tuple(self.cluster.requests),
+            stale=self.cluster.stale(),
+        )
+        return replace(snap, problems=(*snap.problems, *missing_workloads(snap)))
+
+    def outcome(self, snap: Snapshot, decision: Decision) -> tuple[Status, bool]:
+        """The next status, and whether it would be written."""
+        now, delivered = self.cluster.now, {"events": 0}
+        after = next_status(
+            snap, decision, now, problems=snap.problems, delivered=delivered
+        )
+        every = snap.waits.evidence_write.total_seconds()
+        return after, worth_writing(snap.status, after, now, evidence_every=every)
+
+    def reconcile(self) -> bool:
+        """Decide, act, commit, answer, unless a crash comes between; whether anything changed."""
+        crash = next(self.crashes, None)
+        snap = self.snapshot()
+        decision = self.engine(snap, self.cluster.now)
+        if crash and crash[0] is Crash.BEFORE_ACT:
+            return self.die(crash[1])
+        for action in decision.actions:
+            self.watchman.acts(snap, decision, action)
+            self.cluster.apply(action)
+        if crash and crash[0] is Crash.BEFORE_COMMIT:
+            self.watchman.live = None if decision.actions else self.watchman.live
+            return self.die(crash[1])
+        after, write = self.outcome(snap, decision)
+        self.watchman.commits(snap, decision, after)
+        if write:
+            self.write(after)
+        demand(write or not decision.tidings, "news were told and not written down")
+        if crash and crash[0] is Crash.BEFORE_ANSWERS:
+            return self.die(crash[1])
+        done = {a.request for a in decision.answers if a.state is not RequestState.PENDING}
+        self.cluster.requests = [r for r in self.cluster.requests if r.name not in done]
+        self.collector.want(decision.observe, self.cluster.now)
+        self.wake = decision.wake_at
+        return bool(write or decision.actions or done)
+
+    def write(self, after: Status) -> None:
+        """The status goes through the wire, and only that survives."""
+        wire = orjson.dumps(render_status(after))
+        demand(len(wire) <= LARGEST_STATUS, "the status is larger than 32 KiB")
+        self.status = parse_status(wire)
+        self.watchman.written(self.status)
+
+    def die(self, down: float) -> bool:
+        """The daemon is gone with its memory, and back after a while."""
+        self.collector, self.wake = Collector(), None
+        self.cluster.now += sec(down)
+        self.cluster.happen()
+        return True
+
+    def settle(self) -> None:
+        """Reconcile until nothing is left to do."""
+        for _ in range(16):
+            if not self.reconcile():
+                return
+        raise AssertionError("it never comes to rest: every write leads to another")
+
+    # --- time ---
+
+    def next_event(self) -> datetime | None:
+        planned = self.cluster.planned[0][0] if self.cluster.planned else None
+        silent = self.cluster.watches_silent_since
+        stale = silent + sec(120.001) if silent and not self.cluster.stale() else None
+        times = (self.wake, self.collector.due(), planned, stale)
+        return min((at for at in times if at is not None), default=None)
+
+    def until(self, end: datetime) -> None:
+        """Let the time pass, from one event to the next."""
+        while (at := self.next_event()) is not None and at <= end:
+            self.go_to(max(at, self.cluster.now))
+        if end > self.cluster.now:
+            self.cluster.now = end
+
+    def go_to(self, at: datetime) -> None:
+        self.nothing_missed(at - JUST_BEFORE)
+        self.cluster.now = at
+        self.cluster.happen()
+        bounds = {m.name: m.bounds.minimum or 0.0 for m in self.spec.analysis.metrics}
+        for sample in self.collector.ask(self.cluster, bounds):
+            self.watchman.heard.setdefault(sample.metric, []).append(sample)
+        self.settle()
+
+    def nothing_missed(self, at: datetime) -> None:
+        """Just before a timer there is nothing to do: otherwise one was missing."""
+        if at <= self.cluster.now:
+            return
+        now, self.cluster.now = self.cluster.now, at
+        snap = self.snapshot()
+        decision = self.engine(snap, at)
+        after, write = self.outcome(snap, decision)
+        self.cluster.now = now
+        demand(not decision.actions, f"a timer was missing: {decision.actions} is late")
+        same = (after.phase, after.step, after.hold and after.hold.reason, after.cap) == (
+            snap.status.phase,
+            snap.status.step,
+            snap.status.hold and snap.status.hold.reason,
+            snap.status.cap,
+        )
+        demand(same, "a timer was missing: a transition is late")
+        ticks = not write or after.gates != snap.status.gates
+        demand(ticks and not decision.tidings, "something is written that only ticks")
+
+    # --- the end ---
+
+    def rest(self) -> None:
+        """Let the time pass until nothing happens any more; people do what they are asked to."""
+        limit = self.cluster.now + LONG
+        for _ in range(3000):
+            self.oblige()
+            at = self.next_event()
+            if at is None or at > limit:
+                return
+            self.go_to(max(at, self.cluster.now))
+        raise AssertionError(f"it never ends: {self.status.phase}, {self.status.hold}")
+
+    def oblige(self) -> None:
+        """Approve what waits for approval, resume what is paused."""
+        hold, rollout, step = self.status.hold, self.status.rollout, self.status.step
+        if hold is None or rollout is None or self.status.phase is not Phase.PROGRESSING:
+            return
+        if hold.reason is HoldReason.PAUSED:
+            self.ask(Verb.RESUME, None)
+        elif hold.reason is HoldReason.APPROVAL_NEEDED and step is not None:
+            self.ask(Verb.APPROVE, step.index + 1)
+        else:
+            return
+        self.settle()
+
+    def ask(self, verb: Verb, step: int | None) -> None:
+        """A person asks something about what the idle slot holds."""
+        revision = self.cluster.slots[self.slot(idle=True)].template
+        self.cluster.ask(verb, revision, step)
+        self.watchman.asked.append(self.cluster.requests[-1])
+
+    def slot(self, *, idle: bool) -> SlotName:
+        """The slot that is idle, or that serves; v2 or v1 while nobody has decided that."""
+        first, second = (slot.name for slot in self.spec.slots)
+        if idle:
+            return self.status.idle_slot or second
+        return self.status.primary_slot or first

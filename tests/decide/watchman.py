@@ -1,0 +1,280 @@
+"""Watches a simulated world and shouts when users, or people who read statuses, would notice.
+
+It keeps books of its own, from what the world did and what was committed, never from how the
+engine came to its decision.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from math import ceil
+
+from canaryd.model.decision import Decision, SetWeight
+from canaryd.model.names import SlotName
+from canaryd.model.notice import Notice
+from canaryd.model.snapshot import Answered, Request, Routing, Sample, Snapshot, Verb, Workload
+from canaryd.model.spec import Metric, Otherwise
+from canaryd.model.status import Phase, Status
+from tests.decide.signs import (
+    ends,
+    failing,
+    judged_revision,
+    passed,
+    paused,
+    probed,
+    same_rollout,
+    skipping,
+    steps_edited,
+    superseded,
+    threshold_of,
+    why_ended,
+)
+from tests.decide.world import Cluster, UnsafeError
+
+
+def demand(holds: object, message: str) -> None:
+    if not holds:
+        raise UnsafeError(message)
+
+
+@dataclass(frozen=True)
+class Live:
+    """Since when a step's whole weight has been at the router, unbroken."""
+
+    rollout: str
+    entered_at: datetime
+    since: datetime
+
+
+@dataclass
+class Watchman:
+    """The books, and every rule that must hold after each step of a history."""
+
+    cluster: Cluster
+    told: dict[int, Notice] = field(default_factory=dict)
+    heard: dict[str, list[Sample]] = field(default_factory=dict)
+    asked: list[Request] = field(default_factory=list)
+    edits: list[datetime] = field(default_factory=list)
+    live: Live | None = None
+    touched: bool = False
+    failed: dict[str, tuple[int, datetime | None]] = field(default_factory=dict)
+    unready: tuple[str, datetime] | None = None
+
+    # --- one write of the route ---
+
+    def acts(self, snap: Snapshot, decision: Decision, action: SetWeight) -> None:
+        """Look at a write before it is done."""
+        before, after = self.cluster.share(action.slot), self.raw(action)
+        rising = action.slot if after > before else snap.spec.other(action.slot).name
+        self.touched = True
+        if after == before:
+            return
+        work = snap.workloads[rising]
+        demand(work.ready > 0, f"{work.name} gets more traffic with no ready pod")
+        if rising == action.slot:
+            demand(action.rises, "a rise does not say that it is one")
+            self.may_rise(snap, decision, work)
+
+    def raw(self, action: SetWeight) -> int:
+        return Routing(self.cluster.weights, self.cluster.total, "").raw(action.weight)
+
+    def may_rise(self, snap: Snapshot, decision: Decision, work: Workload) -> None:
+        """The canary gets more: everything must speak for it."""
+        needed = max(1, ceil(work.replicas * snap.spec.analysis.ready_threshold / 100))
+        demand(work.ready >= needed, f"a rise with {work.ready} of {needed} ready pods")
+        demand(judged_revision(snap, decision) == work.revision, "a rise of another revision")
+        self.nothing_forbids(snap, decision, "a rise")
+
+    def nothing_forbids(self, snap: Snapshot, decision: Decision, what: str) -> None:
+        now, window = self.cluster.now, snap.waits.contest_window
+        demand(snap.stale is None, f"{what} on a stale watch")
+        demand(not snap.spec.suspend, f"{what} while suspended")
+        demand(not paused(snap, decision.status), f"{what} while paused")
+        recent = [at for at in self.edits if now < self.edits[-1] + window]
+        in_contest = len(recent) > 1 and recent[-1] - recent[-2] < window
+        demand(not in_contest, f"{what} while somebody else writes the weights")
+
+    # --- one commit ---
+
+    def commits(self, snap: Snapshot, decision: Decision, after: Status) -> None:
+        """Look at what is true after a decision was carried out and before it is forgotten."""
+        before = snap.status
+        if snap.problems or snap.routing is None:
+            demand(not decision.actions, "something was written although the Canary is unusable")
+            self.live = None
+            return
+        if after.primary_slot is None or after.idle_slot is None:
+            return
+        demand(
+            self.cluster.shows(after.idle_slot, after.canary_weight),
+            f"the status says {after.canary_weight} %, the route {self.cluster.weights}",
+        )
+        self.exposure(snap, after, after.idle_slot)
+        self.starts(snap, after)
+        ended = ends(before, after)
+        self.readiness(snap, after, ended=ended)
+        self.counts(snap, after, ended=ended)
+        self.progress(snap, decision, after)
+        self.keep_live(snap, after, after.idle_slot)
+
+    def exposure(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
+        """Users may be on the canary only while it is judged and can serve them."""
+        other = snap.spec.other(idle).name
+        if self.cluster.share(idle) == 0 or snap.workloads[other].ready == 0:
+            return
+        work, rollout = snap.workloads[idle], after.rollout
+        demand(after.phase is Phase.PROGRESSING, f"users on the canary in {after.phase}")
+        demand(after.step is not None, "users on a canary that has not entered a step")
+        demand(work.ready > 0, "users on a canary without ready pods")
+        demand(not work.moved, "users on a canary whose template was changed")
+        same = rollout is not None and work.revision in (None, rollout.revision)
+        demand(same, "users on a revision that is not judged")
+
+    def starts(self, snap: Snapshot, after: Status) -> None:
+        """A push is never lost, a rejected revision never tried again unasked."""
+        before, idle = snap.status, after.idle_slot
+        if idle is None or idle != before.idle_slot:
+            return
+        revision, rejected = snap.workloads[idle].revision, before.rejected
+        known = {None, before.idle_revision}
+        if rejected is not None:
+            known |= {rejected.revision, rejected.previous}
+        if before.phase is Phase.IDLE and revision not in known:
+            begun = after.rollout is not None and after.rollout.revision == revision
+            demand(begun, f"the push of {revision} was lost")
+        if after.rollout is None or same_rollout(before, after):
+            return
+        if rejected is not None and after.rollout.revision == rejected.revision:
+            asked = any(r.verb is Verb.RETRY for r in snap.requests)
+            demand(asked, "a rejected revision was tried again")
+
+    def readiness(self, snap: Snapshot, after: Status, *, ended: bool) -> None:
+        """The deadline runs for one unbroken spell without enough ready pods."""
+        rollout = snap.status.rollout
+        if rollout is None or not (same_rollout(snap.status, after) or ended):
+            self.unready = None
+            return
+        work = snap.workloads[after.idle_slot] if after.idle_slot else None
+        needed = max(1, ceil((work.replicas if work else 0) * threshold_of(snap)))
+        if work is None or work.ready >= needed:
+            self.unready = None
+            return
+        if self.unready is None or self.unready[0] != rollout.id:
+            self.unready = (rollout.id, self.cluster.now)
+        late = self.cluster.now >= self.unready[1] + snap.spec.progress_deadline
+        gone = ended or after.phase is Phase.ROLLING_BACK
+        demand(not late or gone or snap.stale, "unready beyond the deadline, and not rolled back")
+        failure = why_ended(snap.status, after)
+        demand(late or failure != "ProgressDeadlineExceeded", "rolled back before the deadline")
+
+    def counts(self, snap: Snapshot, after: Status, *, ended: bool) -> None:
+        """At most one failed check per interval; the one with number `threshold` is the end."""
+        before, live, analysis = snap.status, self.live, snap.spec.analysis
+        rollout = before.rollout
+        if rollout is None or before.phase is not Phase.PROGRESSING:
+            return
+        count, last = self.failed.get(rollout.id, (0, None))
+        judged = live is not None and before.step is not None
+        judged = judged and not skipping(snap, after) and not steps_edited(snap)
+        bad = list(failing(snap, live.since)) if judged and live is not None else []
+        bad = [at for at in bad if last is None or at >= last + analysis.interval]
+        failure = why_ended(before, after)
+        if bad and (failure in (None, "CheckFailed")) and not superseded(before, after):
+            count, last = count + 1, max(bad)
+            over = ended or after.phase is Phase.ROLLING_BACK
+            demand(over or count < analysis.threshold, f"failed check {count}, no rollback")
+        self.failed[rollout.id] = (count, last)
+        if failure == "CheckFailed":
+            demand(bad and count >= analysis.threshold, "rolled back without failed checks")
+        if failure == "Aborted":
+            asked = any(r.verb is Verb.ABORT for r in snap.requests)
+            demand(asked, "aborted and nobody asked")
+        if same_rollout(before, after) and after.rollout is not None and failure is None:
+            seen = after.rollout.failed_checks
+            demand(seen == count, f"{seen} failed checks in the status, {count} in truth")
+
+    def progress(self, snap: Snapshot, decision: Decision, after: Status) -> None:
+        """Steps follow each other, each judged; so does a promotion."""
+        before = snap.status
+        promoted = before.primary_slot not in (None, after.primary_slot)
+        if promoted and before.primary_slot in snap.workloads:
+            self.nothing_forbids(snap, decision, "a promotion")
+            demand(before.rollout is not None, "promoted without a rollout")
+            demand(after.idle_slot and self.cluster.share(after.idle_slot) == 0, "half promoted")
+            if not skipping(snap, before):
+                self.judged(snap, last=True)
+            return
+        if not same_rollout(before, after) or after.step is None:
+            return
+        old, new = before.step, after.step
+        if old is not None and (old.index, old.weight) == (new.index, new.weight):
+            demand(old.entered_at == new.entered_at, "entered_at moved without a transition")
+        elif steps_edited(snap) and old is not None:
+            demand(new.weight <= max(old.weight, 0), "an edited spec raised the weight")
+        elif old is None:
+            demand(new.index == 0, "the first step was skipped")
+            self.nothing_forbids(snap, decision, "a step")
+            demand(all(probed(snap, m) for m in snap.spec.analysis.metrics), "not probed")
+        else:
+            demand(new.index == old.index + 1, "a step was skipped")
+            self.nothing_forbids(snap, decision, "a step")
+            self.judged(snap, last=False)
+
+    def judged(self, snap: Snapshot, *, last: bool) -> None:
+        """The running step must have been proven."""
+        step, rollout, analysis = snap.status.step, snap.status.rollout, snap.spec.analysis
+        demand(step and rollout and self.live, "went on from a step that was not live")
+        if step is None or rollout is None or self.live is None:
+            return
+        key = (self.live.rollout, self.live.entered_at)
+        demand(key == (rollout.id, step.entered_at), "went on from another step than the live one")
+        demand(not last or step.index + 1 == len(analysis.steps), "promoted before the last step")
+        current = analysis.steps[step.index] if step.index >= 0 else None
+        least = current.least if current else analysis.interval
+        demand(self.cluster.now - self.live.since >= least, "went on before the least stay")
+        for metric in analysis.metrics:
+            proven = passed(self.heard.get(metric.name, []), metric, self.live.since)
+            proven = proven or self.excused(snap, metric)
+            demand(proven, f"went on although {metric.name} was not proven in this step")
+        if current is not None and current.approval:
+            given = any(
+                r.verb is Verb.APPROVE
+                and (r.revision, r.step) == (rollout.revision, step.index + 1)
+                for r in self.asked
+            )
+            demand(given, "went on without approval")
+
+    def excused(self, snap: Snapshot, metric: Metric) -> bool:
+        """Whether the user's policy says that silence for so long is enough."""
+        policy, live = snap.spec.analysis.no_data, self.live
+        if policy.then is not Otherwise.ADVANCE or live is None:
+            return False
+        mine = [s for s in self.heard.get(metric.name, []) if s.asked_at >= live.since]
+        silent: list[Sample] = []
+        for sample in reversed(mine):
+            if sample.answered is not Answered.NO_DATA:
+                break
+            silent.append(sample)
+        return bool(silent) and self.cluster.now - silent[-1].asked_at >= policy.after
+
+    def keep_live(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
+        step, rollout = after.step, after.rollout
+        shown = step is not None and self.cluster.shows(idle, step.weight)
+        live = shown and after.cap is None and after.phase is Phase.PROGRESSING
+        if not live or step is None or rollout is None:
+            self.live, self.touched = None, False
+            return
+        known = None if self.touched else self.live
+        self.touched = False
+        if known is None or (known.rollout, known.entered_at) != (rollout.id, step.entered_at):
+            self.live = Live(rollout.id, step.entered_at, self.cluster.now)
+
+    def written(self, after: Status) -> None:
+        """Every notice keeps its number and its words for ever."""
+        for notice in after.notices:
+            known = self.told.setdefault(notice.seq, notice)
+            demand(known == notice, f"notice {notice.seq} says something else now")
+        numbers = [notice.seq for notice in after.notices]
+        demand(numbers == sorted(set(numbers)), "notices out of order")
+        demand(numbers == list(range(1, max(self.told) + 1))[-20:], "a notice was lost")

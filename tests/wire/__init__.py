@@ -1,0 +1,1 @@
+"""The border to the API: parsing, rendering, CRDs."""
