@@ -148,7 +148,7 @@ class Metrics(Protocol):
 class Provider(Protocol):
     """Delivers notices to one kind of receiver."""
 
-    async def send(self, notice: Notice, *, key: Key, uid: str, status: Status) -> None:
+    async def send(self, notice: Notice, *, key: Key, uid: str) -> None:
         """Deliver once; `<uid>-<seq>` is the notice's id, for ever.
 
         Raises TransientError (try again) or TerminalError (give up).

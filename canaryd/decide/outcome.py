@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
-from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
+from canaryd.model.notice import KEPT_NOTICES, TOLD_GATES, Notice, Tidings
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import Condition, Phase, Rollout, Status, Target
 
 EVENTS = "events"
 """The receiver that turns notices into Kubernetes Events."""
+JUDGEMENTS = frozenset({"StepEntered", "CheckFailed", "RolledBack", "Promoted"})
+"""The notices that tell what the gates said."""
 Fact = tuple[str, str, str, str]
 """A condition's type, status, reason and message."""
 
@@ -47,16 +49,24 @@ def number(
 ) -> tuple[Notice, ...]:
     """Give each of the tidings the next number; the oldest beyond the kept ones go."""
     notices = list(before.notices)
+    gates = tuple(gate.message for gate in (after.gates or before.gates)[:TOLD_GATES])
     for news in tidings:
         rollout = next(
             (r for r in (after.rollout, before.rollout) if r and r.id == news.rollout), None
         )
-        notices.append(notice(notices[-1].seq + 1 if notices else 1, news, after, rollout, now))
+        seq = notices[-1].seq + 1 if notices else 1
+        notices.append(notice(seq, news, after, rollout=rollout, gates=gates, now=now))
     return tuple(notices[-KEPT_NOTICES:])
 
 
 def notice(
-    seq: int, news: Tidings, after: Status, rollout: Rollout | None, now: datetime
+    seq: int,
+    news: Tidings,
+    after: Status,
+    *,
+    rollout: Rollout | None,
+    gates: tuple[str, ...],
+    now: datetime,
 ) -> Notice:
     """One numbered transition."""
     return Notice(
@@ -70,6 +80,7 @@ def notice(
         rollout=news.rollout,
         revision=news.revision,
         images=rollout.images if rollout is not None else {},
+        gates=gates if news.reason in JUDGEMENTS else (),
     )
 
 

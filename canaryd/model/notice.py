@@ -35,7 +35,12 @@ class Notice:
     rollout: str | None = None
     revision: Revision | None = None
     images: Mapping[str, str] = field(default_factory=dict[str, str])
+    gates: tuple[str, ...] = ()
+    """What the gates said at that moment; part of the notice, so that a repeat says the same."""
 
+
+TOLD_GATES = 5
+"""So many gates' sentences go with a notice; more would crowd the status."""
 
 KEPT_NOTICES = 20
 """How many transitions stand in the status: history and outbox in one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from canaryd.model.names import Key, Revision
@@ -128,8 +129,12 @@ class Gatherer:
         return []
 
     def _requests(self, key: Key) -> tuple[Request, ...]:
-        parsed = (parse_request(obj) for obj in self._store.requests(key))
-        waiting = [request for request in parsed if request is not None]
+        waiting: list[Request] = []
+        for obj in self._store.requests(key):
+            with suppress(ValueError):  # the API server lets no unreadable one in
+                request = parse_request(obj)
+                if request is not None:
+                    waiting.append(request)
         return tuple(sorted(waiting, key=lambda request: (request.created_at, request.name)))
 
 

@@ -115,7 +115,7 @@ class Outbox:
                     return
                 self._count_lost(key, name, notice)
                 try:
-                    await self._deliver(key, status, notice, alert)
+                    await self._deliver(key, notice, alert)
                 except TerminalError as error:
                     self._meter.notified(name, delivered=False)
                     log.warning(
@@ -141,15 +141,15 @@ class Outbox:
         finally:
             self._lanes.discard((key, name))
 
-    async def _deliver(self, key: Key, status: Status, notice: Notice, alert: Alert | None) -> None:
+    async def _deliver(self, key: Key, notice: Notice, alert: Alert | None) -> None:
         uid = self._store.canaries[key].uid
         if alert is None:
             async with self._slots[EVENTS]:
-                await self._events.send(notice, key=key, uid=uid, status=status)
+                await self._events.send(notice, key=key, uid=uid)
         elif RANK[notice.severity] >= RANK[alert.severity]:
             provider = await self._receivers.find(alert.provider)
             async with self._slots[str(alert.provider)]:
-                await provider.send(notice, key=key, uid=uid, status=status)
+                await provider.send(notice, key=key, uid=uid)
             self._meter.notified(alert.name, delivered=True)
 
     def _mark(self, key: Key, name: str, seq: int) -> None:

@@ -11,28 +11,16 @@ from typing import Annotated, Any
 
 import msgspec
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from pydantic.alias_generators import to_camel
+from pydantic import Field, ValidationError
 
-from canaryd.model.spec import Severity
 from canaryd.model.status import CapReason, HoldReason, Phase, Status, Verdict
 from canaryd.wire.instants import Finite, Instant, Seconds, Sentence, Word, clip
+from canaryd.wire.notice import IMAGES, Images, NoticeStatus, StatusPart
 from canaryd.wire.sentences import sentences
 
 LARGEST_STATUS = 32 * 1024
 SHORTER = (512, 256, 64)
 """To which lengths sentences are cut, one after the other, while a status is too large."""
-
-Images = Annotated[dict[str, Word], Field(max_length=50)]
-_IMAGES = "The container images, by container."
-
-
-class StatusPart(BaseModel):
-    """A part of a status: written by canaryd alone, read back forgivingly."""
-
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="ignore", from_attributes=True
-    )
 
 
 class HoldStatus(StatusPart):
@@ -102,7 +90,7 @@ class RolloutStatus(StatusPart):
         default=None,
         description="The revision that the idle slot held before; putting it back is an abort.",
     )
-    images: Images = Field(default={}, description=_IMAGES)
+    images: Images = Field(default={}, description=IMAGES)
     failed_checks: int = Field(default=0, description="How many checks have failed.")
     failed_at: Instant | None = Field(
         default=None, description="When the last check failed (RFC 3339)."
@@ -127,7 +115,7 @@ class PromotedStatus(StatusPart):
 
     revision: Word = Field(description="The revision (pod-template-hash).")
     at: Instant = Field(description="When it was promoted (RFC 3339).")
-    images: Images = Field(default={}, description=_IMAGES)
+    images: Images = Field(default={}, description=IMAGES)
 
 
 class RejectedStatus(StatusPart):
@@ -191,21 +179,6 @@ class TargetStatus(StatusPart):
     revision: Word | None = Field(
         default=None, description="Its revision; missing while it has none yet."
     )
-
-
-class NoticeStatus(StatusPart):
-    """One transition, as it was told."""
-
-    seq: int = Field(description="The notice's number, rising, never used twice.")
-    reason: Word = Field(description="The transition's name.")
-    sentence: Sentence = Field(description="The transition in a sentence.")
-    severity: Severity = Field(description="info, warn or error.")
-    at: Instant = Field(description="When (RFC 3339).")
-    phase: Word = Field(description="The phase afterwards.")
-    weight: int = Field(description="The canary's weight afterwards, in per cent.")
-    rollout: Word | None = Field(default=None, description="The rollout's name.")
-    revision: Word | None = Field(default=None, description="The revision (pod-template-hash).")
-    images: Images = Field(default={}, description=_IMAGES)
 
 
 class CanaryStatus(StatusPart):
@@ -297,4 +270,5 @@ def _fitting(model: ShownStatus) -> dict[str, Any]:
         for notice in wire["notices"]:
             notice["sentence"] = clip(notice["sentence"], limit)
             notice.pop("images", None)
+            notice.pop("gates", None)
     return wire

@@ -1,4 +1,4 @@
-"""A canaryd daemon as it runs in a cluster: its own process, its own account, killable at any time."""
+"""A canaryd daemon as it runs in a cluster: own process, own account, killable at any time."""
 
 from __future__ import annotations
 
@@ -55,20 +55,29 @@ class Daemon:
     def start(self, *, wait: bool = True) -> None:
         """Start it; waits until it is ready to decide."""
         account = self.world.service_account(NAMESPACE, "canaryd", server=self.api.url)
-        arguments = [
-            *("--kubeconfig", str(account.kubeconfig), "--namespace", NAMESPACE),
+        kubeconfig = ["--kubeconfig", str(account.kubeconfig), "--namespace", NAMESPACE]
+        self._spawn([*self._command(), *kubeconfig], self._settings)
+        if wait:
+            self.wait_ready()
+
+    def start_in_pod(self) -> None:
+        """Start it as in a pod: token, CA, namespace as files, the address in the environment."""
+        account = self.world.service_account(NAMESPACE, "canaryd", server=self.api.url)
+        self._spawn(account.in_pod(*self._command()), {**self._settings, **account.environment})
+        self.wait_ready()
+
+    def _command(self) -> list[str]:
+        return [
+            *(sys.executable, "-m", "canaryd", "run"),
             *("--metrics-server", self.metrics.url, "--data-dir", str(self.data_dir)),
             *("--identity", self._identity, "--listen", "127.0.0.1", "--port", str(self._port)),
         ]
+
+    def _spawn(self, command: list[str], settings: Mapping[str, str]) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "canaryd", "run", *arguments],
-                env={**os.environ, **self._settings},
-                stdout=log,
-                stderr=log,
+                command, env={**os.environ, **settings}, stdout=log, stderr=log
             )
-        if wait:
-            self.wait_ready()
 
     def wait_ready(self) -> None:
         """Wait until every watch is synced."""

@@ -89,9 +89,9 @@ class Release:
     ) -> dict[str, Any]:
         """Wait until the status is so; returns it."""
 
-        def looked() -> dict[str, Any] | None:
+        def looked() -> dict[str, Any]:
             status = self.status
-            return status if condition(status) else None
+            return status if condition(status) else {}
 
         try:
             return self.world.wait_for(looked, f"{what} ({self.namespace})", seconds)
@@ -147,6 +147,30 @@ class Release:
         found = self.world.api.list(f"/api/v1/namespaces/{self.namespace}/events")
         mine = [e for e in found if e["involvedObject"]["kind"] == "Canary"]
         return sorted(mine, key=lambda event: int(event["metadata"]["name"].rpartition("-")[2]))
+
+    def ask(self, verb: str, *, step: int | None = None) -> None:
+        """Create a CanaryRequest as its own person."""
+        status = self.status
+        revision = (
+            status["rollout"]["revision"] if verb != "retry" else status["rejected"]["revision"]
+        )
+        spec = {"canary": "podinfo", "verb": verb, "revision": revision, "by": "admin"}
+        self.world.api.post(
+            f"/apis/canaryd.io/v1beta1/namespaces/{self.namespace}/canaryrequests",
+            {
+                "apiVersion": "canaryd.io/v1beta1",
+                "kind": "CanaryRequest",
+                "metadata": {"generateName": f"{verb}-"},
+                "spec": {**spec, **({"step": step} if step else {})},
+            },
+        )
+
+    def answers(self) -> dict[str, str]:
+        """What became of the requests, by verb."""
+        found = self.world.api.list(
+            f"/apis/canaryd.io/v1beta1/namespaces/{self.namespace}/canaryrequests"
+        )
+        return {one["spec"]["verb"]: one.get("status", {}).get("state", "") for one in found}
 
     def newest_pod(self, deployment: str) -> str:
         pods = self.world.pods(self.namespace, deployment)

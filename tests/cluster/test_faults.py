@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cluster.release import ANALYSIS, Release
-from tests.world.faults import HTML, Cut, Gone, Hang, Silent, Status, prometheus_answer
-from tests.world.faults import Fault
+from tests.world.faults import HTML, Cut, Fault, Gone, Hang, Silent, Status, prometheus_answer
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 

@@ -23,8 +23,9 @@ def test_a_second_push_takes_the_first_one_off_and_is_judged_anew(release: Relea
         release.wait_hold("ApprovalNeeded")
     second = release.status["rollout"]
     assert second["revision"] != first["revision"]
-    assert release.reasons[-3:-1] == ["StepEntered", "HoldStarted"] or "StepEntered" in (
-        release.reasons[release.reasons.index("Superseded") :]
+    assert (
+        release.reasons[-3:-1] == ["StepEntered", "HoldStarted"]
+        or "StepEntered" in (release.reasons[release.reasons.index("Superseded") :])
     )
 
 

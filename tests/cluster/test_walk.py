@@ -1,4 +1,4 @@
-"""The podinfo 90/10 case, walked: the split is what was asked for, and nobody notices a good release."""
+"""The podinfo 90/10 case, walked: the split is as asked, and nobody notices a good release."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from tests.cluster.release import METRICS, Release
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
 
-APPROVED = {
+WEIGHTS = (10, 25, 50, 75, 100)
+APPROVED: dict[str, Any] = {
     "interval": "2s",
     "threshold": 2,
     "metrics": METRICS,
-    "steps": [
-        {"weight": weight, "for": "1s", "approval": True} for weight in (10, 25, 50, 75, 100)
-    ],
+    "steps": [{"weight": weight, "for": "1s", "approval": True} for weight in WEIGHTS],
 }
 UNLIKELY = 1e-6
 
@@ -52,7 +51,8 @@ def rich_routes(release: Release) -> dict[str, Any]:
     found["spec"]["http"] = [before, header, split]
     path = f"/apis/networking.istio.io/v1/namespaces/{release.namespace}/virtualservices/podinfo"
     release.world.api.patch(path, {"spec": found["spec"]}, "merge")
-    return found["spec"]
+    spec: dict[str, Any] = found["spec"]
+    return spec
 
 
 def without_weights(spec: dict[str, Any]) -> dict[str, Any]:
@@ -64,29 +64,9 @@ def without_weights(spec: dict[str, Any]) -> dict[str, Any]:
     return {**spec, "http": http}
 
 
-def approve(release: Release, step: int) -> None:
-    """As a person does it through the API: with their own name."""
-    release.world.api.post(
-        f"/apis/canaryd.io/v1beta1/namespaces/{release.namespace}/canaryrequests",
-        {
-            "apiVersion": "canaryd.io/v1beta1",
-            "kind": "CanaryRequest",
-            "metadata": {"generateName": "approve-"},
-            "spec": {
-                "canary": "podinfo",
-                "verb": "approve",
-                "revision": release.status["rollout"]["revision"],
-                "step": step,
-                "by": "admin",
-            },
-        },
-    )
-
-
 def walk(release: Release, *, to: str, start: int) -> None:
     """Approve every step; at each, Envoy has the weight and 1,000 requests split by it."""
-    weights = [step["weight"] for step in APPROVED["steps"]]  # type: ignore[index]
-    for number, weight in enumerate(weights, start=1):
+    for number, weight in enumerate(WEIGHTS, start=1):
         if number < start:
             continue
         release.wait_weight(weight)
@@ -102,11 +82,11 @@ def walk(release: Release, *, to: str, start: int) -> None:
         else:
             assert within_chance(seen, 1000, weight / 100), (seen, weight)
         release.wait_hold("ApprovalNeeded")
-        approve(release, number)
+        release.ask("approve", step=number)
 
 
 def test_a_good_release_walks_to_100_and_the_next_one_walks_back(release: Release) -> None:
-    """The seeds' case as it stands: 90/10 is taken over, each weight approved, nobody sees an error."""
+    """90/10 is taken over, each weight approved, and nobody sees an error."""
     release.world.podinfo(release.namespace, host=release.host, weights=(90, 10))
     spec = rich_routes(release)
     with release.world.load(rate=50, host=release.host) as load:
@@ -132,9 +112,7 @@ def test_the_idle_slot_put_back_is_an_abort(release: Release) -> None:
         release.push("6.7.3")
         release.wait_hold("ApprovalNeeded")
         assert release.weights == (90, 10)
-        release.world.kubectl(
-            "-n", release.namespace, "rollout", "undo", "deployment/podinfo-v2"
-        )
+        release.world.kubectl("-n", release.namespace, "rollout", "undo", "deployment/podinfo-v2")
         release.wait_told("Aborted")
     status = release.wait_phase("Idle")
     assert release.weights == (100, 0)

@@ -85,6 +85,7 @@ class Run:
         """Decide, act, commit, answer, unless a crash comes between; whether anything changed."""
         crash = next(self.crashes, None)
         snap = self.snapshot()
+        self.watchman.sees(snap)
         decision = self.engine(snap, self.cluster.now)
         if crash and crash[0] is Crash.BEFORE_ACT:
             return self.die(crash[1])

@@ -12,8 +12,11 @@ from canaryd.model.status import Status
 
 
 def judged_revision(snap: Snapshot, decision: Decision) -> str | None:
-    rollout = decision.status.rollout or snap.status.rollout
-    return rollout.revision if rollout else None
+    """The revision that a rise is for."""
+    after = decision.status
+    if after.rollout is not None:
+        return after.rollout.revision
+    return after.promoted.revision if after.promoted else None
 
 
 def threshold_of(snap: Snapshot) -> float:

@@ -7,15 +7,15 @@ engine came to its decision.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import ceil
 
 from canaryd.model.decision import Decision, SetWeight
-from canaryd.model.names import SlotName
+from canaryd.model.names import FIELD_MANAGER, SlotName
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Answered, Request, Routing, Sample, Snapshot, Verb, Workload
 from canaryd.model.spec import Metric, Otherwise
-from canaryd.model.status import Phase, Status
+from canaryd.model.status import HoldReason, Phase, Status
 from tests.decide.signs import (
     ends,
     failing,
@@ -31,6 +31,10 @@ from tests.decide.signs import (
     why_ended,
 )
 from tests.decide.world import Cluster, UnsafeError
+
+
+NOT_THE_STEPS_TIME = tuple(HoldReason)[:6]
+"""Holds that are nobody's fault: a step's clock stands still."""
 
 
 def demand(holds: object, message: str) -> None:
@@ -57,9 +61,20 @@ class Watchman:
     asked: list[Request] = field(default_factory=list)
     edits: list[datetime] = field(default_factory=list)
     live: Live | None = None
+    stayed: dict[tuple[str, datetime], timedelta] = field(default_factory=dict)
+    runs: tuple[tuple[str, datetime], datetime] | None = None
     touched: bool = False
+    edited: bool = False
     failed: dict[str, tuple[int, datetime | None]] = field(default_factory=dict)
     unready: tuple[str, datetime] | None = None
+
+    def sees(self, snap: Snapshot) -> None:
+        """Before a decision: has somebody else written the weights since the last one?"""
+        status, routing = snap.status, snap.routing
+        self.edited = False
+        if status.idle_slot in snap.workloads and status.idle_slot and routing is not None:
+            ours = routing.writer == FIELD_MANAGER
+            self.edited = not ours and not routing.shows(status.idle_slot, status.canary_weight)
 
     # --- one write of the route ---
 
@@ -91,8 +106,8 @@ class Watchman:
         demand(snap.stale is None, f"{what} on a stale watch")
         demand(not snap.spec.suspend, f"{what} while suspended")
         demand(not paused(snap, decision.status), f"{what} while paused")
-        recent = [at for at in self.edits if now < self.edits[-1] + window]
-        in_contest = len(recent) > 1 and recent[-1] - recent[-2] < window
+        edits = [*self.edits, now] if self.edited else self.edits
+        in_contest = len(edits) > 1 and edits[-1] - edits[-2] < window and now < edits[-1] + window
         demand(not in_contest, f"{what} while somebody else writes the weights")
 
     # --- one commit ---
@@ -100,12 +115,15 @@ class Watchman:
     def commits(self, snap: Snapshot, decision: Decision, after: Status) -> None:
         """Look at what is true after a decision was carried out and before it is forgotten."""
         before = snap.status
+        self.tick()
         if snap.problems or snap.routing is None:
             demand(not decision.actions, "something was written although the Canary is unusable")
             self.live = None
             return
         if after.primary_slot is None or after.idle_slot is None:
             return
+        if self.edited:
+            self.edits.append(self.cluster.now)
         demand(
             self.cluster.shows(after.idle_slot, after.canary_weight),
             f"the status says {after.canary_weight} %, the route {self.cluster.weights}",
@@ -200,6 +218,7 @@ class Watchman:
         promoted = before.primary_slot not in (None, after.primary_slot)
         if promoted and before.primary_slot in snap.workloads:
             self.nothing_forbids(snap, decision, "a promotion")
+            self.edits = []
             demand(before.rollout is not None, "promoted without a rollout")
             demand(after.idle_slot and self.cluster.share(after.idle_slot) == 0, "half promoted")
             if not skipping(snap, before):
@@ -232,7 +251,7 @@ class Watchman:
         demand(not last or step.index + 1 == len(analysis.steps), "promoted before the last step")
         current = analysis.steps[step.index] if step.index >= 0 else None
         least = current.least if current else analysis.interval
-        demand(self.cluster.now - self.live.since >= least, "went on before the least stay")
+        demand(self.stayed.get(key, timedelta()) >= least, "went on before the least stay")
         for metric in analysis.metrics:
             proven = passed(self.heard.get(metric.name, []), metric, self.live.since)
             proven = proven or self.excused(snap, metric)
@@ -258,6 +277,13 @@ class Watchman:
             silent.append(sample)
         return bool(silent) and self.cluster.now - silent[-1].asked_at >= policy.after
 
+    def tick(self) -> None:
+        """The running step's clock has run until now."""
+        if self.runs is not None:
+            key, since = self.runs
+            self.stayed[key] = self.stayed.get(key, timedelta()) + self.cluster.now - since
+        self.runs = None
+
     def keep_live(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
         step, rollout = after.step, after.rollout
         shown = step is not None and self.cluster.shows(idle, step.weight)
@@ -269,6 +295,8 @@ class Watchman:
         self.touched = False
         if known is None or (known.rollout, known.entered_at) != (rollout.id, step.entered_at):
             self.live = Live(rollout.id, step.entered_at, self.cluster.now)
+        if after.hold is None or after.hold.reason not in NOT_THE_STEPS_TIME:
+            self.runs = ((rollout.id, step.entered_at), self.cluster.now)
 
     def written(self, after: Status) -> None:
         """Every notice keeps its number and its words for ever."""

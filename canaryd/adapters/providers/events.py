@@ -8,7 +8,6 @@ from typing import Any
 from canaryd.model.names import FIELD_MANAGER, Key
 from canaryd.model.notice import Notice
 from canaryd.model.spec import Severity
-from canaryd.model.status import Status
 from canaryd.ports import Writer
 
 EVENTS = "events"
@@ -23,9 +22,8 @@ class EventsProvider:
         self._writer = writer
         self._identity = identity
 
-    async def send(self, notice: Notice, *, key: Key, uid: str, status: Status) -> None:
+    async def send(self, notice: Notice, *, key: Key, uid: str) -> None:
         """Create the Event; one that exists already is success."""
-        del status
         body = event(notice, key=key, uid=uid, identity=self._identity)
         await self._writer.create(EVENTS, key.namespace, body)
 

@@ -10,7 +10,6 @@ from canaryd.adapters.providers.delivery import Mailbox
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.spec import Severity
-from canaryd.model.status import Status
 
 _COLOURS = {Severity.INFO: "good", Severity.WARN: "warning", Severity.ERROR: "danger"}
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
@@ -28,13 +27,13 @@ class SlackProvider:
             name: value for name, value in (("channel", channel), ("username", username)) if value
         }
 
-    async def send(self, notice: Notice, *, key: Key, uid: str, status: Status) -> None:
+    async def send(self, notice: Notice, *, key: Key, uid: str) -> None:
         """Deliver once; Slack knows no ids, so a repeated delivery shows twice."""
-        body = {**self._where, **message(notice, key=key, uid=uid, status=status)}
+        body = {**self._where, **message(notice, key=key, uid=uid)}
         await self._mailbox.post(orjson.dumps(body))
 
 
-def message(notice: Notice, *, key: Key, uid: str, status: Status) -> dict[str, Any]:
+def message(notice: Notice, *, key: Key, uid: str) -> dict[str, Any]:
     """Return the message: the sentence first, what stands beside it in fields."""
     fields = {
         "Phase": notice.phase,
@@ -42,7 +41,7 @@ def message(notice: Notice, *, key: Key, uid: str, status: Status) -> dict[str, 
         "Revision": notice.revision or "",
         "Image": ", ".join(notice.images.values()),
     }
-    gates = "\n".join(f"{gate.name}: {gate.message}" for gate in status.gates)
+    gates = "\n".join(notice.gates)
     return {
         "text": _text(f"{key.namespace}/{key.name}: {notice.reason}"),
         "attachments": [

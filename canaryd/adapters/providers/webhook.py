@@ -9,7 +9,6 @@ import orjson
 from canaryd.adapters.providers.delivery import Mailbox
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
-from canaryd.model.status import Status
 
 
 class WebhookProvider:
@@ -19,24 +18,15 @@ class WebhookProvider:
         self._mailbox = mailbox
         self._headers = {"Authorization": f"Bearer {token.strip()}"} if token else {}
 
-    async def send(self, notice: Notice, *, key: Key, uid: str, status: Status) -> None:
+    async def send(self, notice: Notice, *, key: Key, uid: str) -> None:
         """Deliver once; the id is also the Idempotency-Key."""
-        body = payload(notice, key=key, uid=uid, status=status)
+        body = payload(notice, key=key, uid=uid)
         headers = {**self._headers, "Idempotency-Key": body["id"]}
         await self._mailbox.post(orjson.dumps(body), headers)
 
 
-def payload(notice: Notice, *, key: Key, uid: str, status: Status) -> dict[str, Any]:
+def payload(notice: Notice, *, key: Key, uid: str) -> dict[str, Any]:
     """Return what a receiver gets; the same notice has the same id for ever."""
-    gates = [
-        {
-            "name": gate.name,
-            "verdict": gate.verdict.value,
-            "value": gate.value,
-            "message": gate.message,
-        }
-        for gate in status.gates
-    ]
     return {
         "id": f"{uid}-{notice.seq}",
         "seq": notice.seq,
@@ -50,6 +40,6 @@ def payload(notice: Notice, *, key: Key, uid: str, status: Status) -> dict[str, 
         "severity": notice.severity.value,
         "weight": notice.weight,
         "sentence": notice.sentence,
-        "gates": gates,
+        "gates": list(notice.gates),
         "at": notice.at,
     }

@@ -1,0 +1,243 @@
+"""What may happen in a history: every event a person, a cluster or a metrics server can cause."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hypothesis import strategies as st
+
+from canaryd.model.names import Revision, Weight
+from canaryd.model.snapshot import Verb
+from canaryd.model.spec import Analysis, Bounds, Metric, MissingPolicy, Otherwise, Spec, Step
+from canaryd.model.status import Phase, Status
+from tests.decide.build import RATE, V1, V2, a_spec, an_analysis, sec
+from tests.decide.run import Crash, Engine, Run
+from tests.decide.watchman import demand
+from tests.decide.world import Cluster, Quality, refreshed
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something happens; `numbers` say how, in the terms of its kind."""
+
+    kind: str
+    numbers: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Story:
+    """A whole history, before it is played."""
+
+    spec: Spec
+    first_weight: int
+    total: int
+    events: tuple[tuple[float, Event], ...]
+    crashes: tuple[tuple[Crash, float] | None, ...] = ()
+
+
+class Teller:
+    """Plays a story's events on a run."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.cluster = run.cluster
+        self.pushed = 0
+
+    def tell(self, event: Event) -> None:
+        getattr(self, event.kind)(*event.numbers)
+
+    def push(self, idle: bool, quality: Quality, naming: float, startup: float | None) -> None:
+        """Push a new revision to the idle or the serving slot; startup None: its pods are stuck."""
+        self.pushed += 1
+        revision = Revision(f"r{self.pushed}")
+        slot = self.run.slot(idle=idle)
+        self.cluster.quality[revision] = quality
+        if startup is None and idle:
+            self.cluster.slots[slot].stuck.add(revision)
+        self.cluster.push(slot, revision, naming=naming, startup=startup or 5)
+
+    def undo(self, naming: float, startup: float) -> None:
+        """`kubectl rollout undo` of the idle slot."""
+        slot = self.run.slot(idle=True)
+        history = self.cluster.slots[slot].history
+        if len(history) > 1:
+            self.cluster.push(slot, history[-2], naming=naming, startup=startup)
+
+    def lose(self, idle: bool, left: int, back: float) -> None:
+        """Pods are lost, and return."""
+        self.cluster.lose(self.run.slot(idle=idle), left, back)
+
+    def ask(self, verb: Verb, step: int) -> None:
+        self.run.ask(verb, step if verb is Verb.APPROVE else None)
+
+    def edit_weights(self, share: int) -> None:
+        """Somebody else writes the weights."""
+        raw = round(self.cluster.total * share / 100)
+        self.cluster.write(self.run.slot(idle=True), raw, "argocd")
+
+    def metrics(self, away: Quality | None) -> None:
+        self.cluster.metrics_away = away
+
+    def suspend(self, wish: bool) -> None:
+        self.edit(replace(self.run.spec, suspend=wish))
+
+    def edit_steps(self, walk: tuple[Step, ...], threshold: int) -> None:
+        analysis = replace(self.run.spec.analysis, steps=walk, threshold=threshold)
+        self.edit(replace(self.run.spec, analysis=analysis))
+
+    def skip_analysis(self, wish: bool) -> None:
+        self.edit(replace(self.run.spec, skip_analysis=wish))
+
+    def edit(self, spec: Spec) -> None:
+        self.run.spec = spec
+        self.run.generation += 1
+
+    def silence(self, wish: bool) -> None:
+        refreshed(self.cluster, silent=wish)
+
+    def route(self, exists: bool) -> None:
+        self.cluster.route_exists = exists
+
+    def delete(self, idle: bool) -> None:
+        work = self.cluster.slots[self.run.slot(idle=idle)]
+        work.exists, work.ready = False, 0
+
+    def pause_deployment(self, wish: bool) -> None:
+        self.cluster.slots[self.run.slot(idle=True)].paused = wish
+
+    def heal(self) -> None:
+        """All disturbances stop; only what is wrong with a revision itself remains."""
+        cluster = self.cluster
+        refreshed(cluster, silent=False)
+        cluster.metrics_away, cluster.route_exists = None, True
+        for slot, work in cluster.slots.items():
+            work.exists, work.paused = True, False
+            if not work.named:
+                cluster.plan(1, "named", slot, work.template)
+            cluster.plan(6, "ready", slot, work.template)
+        healed = {Quality.NO_DATA, Quality.UNAVAILABLE, Quality.REFUSED}
+        for revision, quality in cluster.quality.items():
+            if quality in healed:
+                cluster.quality[revision] = Quality.GOOD
+        self.edit(replace(self.run.spec, suspend=False))
+
+
+def play(story: Story, engine: Engine | None = None) -> Run:
+    """Play a story to its end; raises UnsafeError on whatever users would notice."""
+    cluster = Cluster(total=story.total)
+    first = round(story.total * story.first_weight / 100)
+    cluster.weights = {V1: story.total - first, V2: first}
+    run = Run(spec=story.spec, cluster=cluster, crashes=iter(story.crashes))
+    if engine is not None:
+        run.engine = engine
+    teller = Teller(run)
+    run.settle()
+    for delay, event in story.events:
+        run.until(cluster.now + sec(delay))
+        teller.tell(event)
+        run.settle()
+    teller.heal()
+    run.settle()
+    run.rest()
+    ending(run)
+    return run
+
+
+def ending(run: Run) -> None:
+    """Every history ends: the last revision was promoted, rejected, put back, or never a push."""
+    status = run.status
+    demand(status.phase is Phase.IDLE, f"it rests in {status.phase}: {status.hold}")
+    demand(status.hold is None, f"it rests in {status.hold}")
+    demand(not run.cluster.requests, "a person was never answered")
+    idle = run.slot(idle=True)
+    demand(run.cluster.share(idle) == 0, "it rests with users on the idle slot")
+    held = run.cluster.slots[idle].template
+    demand(status.idle_revision == held, f"{held} was pushed, {status.idle_revision} seen")
+    demand(settled_well(status), "the conditions do not say how it ended")
+
+
+def settled_well(status: Status) -> bool:
+    ready = next(c.status for c in status.conditions if c.type == "Ready")
+    rejected = status.rejected is not None and status.rejected.revision == status.idle_revision
+    return ready == ("False" if rejected else "True")
+
+
+# --- strategies ---
+
+soon = st.sampled_from([0.0, 1.0, 3.0])
+startup = st.sampled_from([0.0, 4.0, 40.0, 130.0])
+delays = st.sampled_from([0.0, 1.0, 7.0, 30.0, 61.0, 125.0, 310.0, 700.0])
+qualities = st.sampled_from([*Quality, Quality.GOOD, Quality.GOOD, Quality.BAD])
+walks = st.lists(st.integers(1, 100), min_size=1, max_size=4, unique=True).flatmap(
+    lambda ws: st.tuples(
+        *(
+            st.builds(
+                Step,
+                weight=st.just(Weight(w)),
+                least=st.sampled_from([sec(30), sec(60), sec(200)]),
+                approval=st.sampled_from([False, False, False, True]),
+            )
+            for w in sorted(ws)
+        )
+    )
+)
+policies = st.builds(
+    MissingPolicy,
+    after=st.sampled_from([sec(60), sec(600)]),
+    then=st.sampled_from([Otherwise.HOLD, Otherwise.ROLL_BACK]),
+)
+silences = policies | st.just(MissingPolicy(sec(300), Otherwise.ADVANCE))
+QUEUE = Metric("queue", Bounds(minimum=5), sec(30), "up")
+
+
+@st.composite
+def specs(draw: st.DrawFn) -> Spec:
+    analysis: Analysis = an_analysis(
+        threshold=draw(st.integers(1, 3)),
+        steps=draw(walks),
+        metrics=draw(st.sampled_from([(RATE,), (RATE, QUEUE), (QUEUE,)])),
+        ready_threshold=draw(st.sampled_from([1, 50, 100])),
+        no_data=draw(silences),
+        unavailable=draw(policies),
+    )
+    return a_spec(analysis, skip_analysis=draw(st.sampled_from([False] * 9 + [True])))
+
+
+def event(kind: str, *numbers: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
+    return st.builds(Event, st.just(kind), st.tuples(*numbers))
+
+
+often, flag = st.sampled_from([True, True, True, False]), st.booleans()
+pushes = event("push", often, qualities, soon, startup | st.sampled_from([None]))
+losses = event("lose", often, st.sampled_from([0, 0, 1, 2]), st.sampled_from([3.0, 50.0, 900.0]))
+events = st.one_of(
+    pushes,
+    pushes,
+    losses,
+    losses,
+    event("undo", soon, startup),
+    event("ask", st.sampled_from(Verb), st.integers(1, 3)),
+    event("ask", st.sampled_from([Verb.APPROVE, Verb.PAUSE, Verb.RETRY]), st.just(1)),
+    event("edit_weights", st.sampled_from([0, 5, 30, 80, 100])),
+    event("metrics", st.sampled_from([None, None, *list(Quality)[3:]])),
+    event("suspend", flag),
+    event("edit_steps", walks, st.integers(1, 3)),
+    event("skip_analysis", st.sampled_from([False, False, True])),
+    event("silence", flag),
+    event("route", often),
+    event("delete", often),
+    event("pause_deployment", flag),
+)
+crashes = st.lists(
+    st.none() | st.none() | st.tuples(st.sampled_from(Crash), st.sampled_from([0.0, 0.0, 9.0, 90.0])),
+    max_size=40,
+)
+stories = st.builds(
+    Story,
+    spec=specs(),
+    first_weight=st.sampled_from([0, 0, 3, 10, 50]),
+    total=st.sampled_from([100, 100, 90]),
+    events=st.lists(st.tuples(delays, events), max_size=14).map(tuple),
+    crashes=crashes.map(tuple),
+)

@@ -1,0 +1,14 @@
+"""Whole rollouts against a simulated world, interrupted anywhere, with anything at any time."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from tests.decide.stories import Story, play, stories
+
+
+@pytest.mark.timeout(1800)
+@given(story=stories)
+def test_any_history_stays_safe_and_ends(story: Story) -> None:
+    play(story)
