@@ -149,7 +149,8 @@ def ask(where: Where, work: Callable[[Cluster], Awaitable[Result]]) -> Result:
     try:
         return asyncio.run(connected())
     except CanarydError as error:
-        raise Stop(str(error)) from error
+        sentence = " ".join(str(error).split())  # parsers like to draw their mistakes
+        raise Stop(sentence) from error
     except KeyboardInterrupt:
         raise click.exceptions.Exit(Code.INTERRUPTED) from None
 

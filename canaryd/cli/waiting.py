@@ -28,8 +28,9 @@ from canaryd.model.status import Status
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire.watch import CANARIES
 
-PAUSE = timedelta(seconds=1)
-"""Between two looks at what the slots hold, only until it is known what to follow."""
+FIRST_PAUSE = timedelta(seconds=0.25)
+LAST_PAUSE = timedelta(seconds=5)
+"""Between two looks at what the slots hold; only until it is known what to follow."""
 
 
 class Waiting:
@@ -47,6 +48,7 @@ class Waiting:
         self._release: Release | None = None
         self._pinned: NotYet | None = None
         self._told: str | None = None
+        self._pause = FIRST_PAUSE
         self._ran = False
         self._uid = ""
         self._status = Status()
@@ -66,7 +68,7 @@ class Waiting:
     async def _run(self) -> Ending:
         self._take_anew(await self._cluster.canary(self._name))
         while (found := await self._choose()) is None:
-            await asyncio.sleep(PAUSE.total_seconds())
+            await self._sleep()
             self._take_anew(await self._look())
         if isinstance(found, Ending):
             return found
@@ -82,7 +84,11 @@ class Waiting:
                 return await self._cluster.canary(self._name)
             except TransientError as error:
                 self._tell_once(f"{error}; trying again")
-                await asyncio.sleep(PAUSE.total_seconds())
+                await self._sleep()
+
+    async def _sleep(self) -> None:
+        await asyncio.sleep(self._pause.total_seconds())
+        self._pause = min(self._pause * 2, LAST_PAUSE)
 
     def _take_anew(self, canary: CanaryView) -> None:
         """Take in a Canary of which nothing needs to be told."""

@@ -19,6 +19,7 @@ from canaryd.model.spec import (
     Otherwise,
     Step,
 )
+from canaryd.wire.alert import AlertModel
 from canaryd.wire.fields import DURATION_BOUNDS, INTEGRAL, Duration, Label, Percent, parse_duration
 from canaryd.wire.rules import Rule, WireModel, distinct, matches
 
@@ -258,6 +259,12 @@ class AnalysisModel(WireModel):
         default=UnavailableModel(),
         description="What happens when the metrics server gives no usable answer. Default: Hold.",
     )
+
+    alerts: Annotated[
+        list[AlertModel],
+        Field(max_length=10),
+        distinct("name", "alerts must have names of their own: rename one of those that are equal"),
+    ] = Field(default=[], description="Who is told about transitions.")
 
     def analysis(self) -> Analysis:
         """Return the analysis complete, with every step filled in."""

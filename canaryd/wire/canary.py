@@ -7,9 +7,9 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, ValidationError
 
-from canaryd.model.names import Key, SlotName
+from canaryd.model.names import SlotName
 from canaryd.model.snapshot import Problem
-from canaryd.model.spec import Alert, Severity, Slot, Spec
+from canaryd.model.spec import Slot, Spec
 from canaryd.wire.analysis import AnalysisModel
 from canaryd.wire.fields import INTEGRAL, Label, ObjectName
 from canaryd.wire.rules import Rule, WireModel, distinct
@@ -60,34 +60,6 @@ class VirtualServiceRef(WireModel):
     )
 
 
-class ProviderRef(WireModel):
-    """An AlertProvider."""
-
-    name: ObjectName = Field(description="The AlertProvider's name. At most 253 characters.")
-    namespace: Label | None = Field(
-        default=None,
-        description="The AlertProvider's namespace. At most 63 characters."
-        " Default: the Canary's namespace.",
-    )
-
-
-class AlertModel(WireModel):
-    """Who is told about this Canary, and how much."""
-
-    name: Label = Field(
-        description="The alert's name, unique in this Canary. At most 63 characters."
-    )
-    severity: Literal["info", "warn", "error"] = Field(
-        default="info", description="The least severity that is told: info, warn or error."
-    )
-    provider_ref: ProviderRef = Field(description="The AlertProvider that delivers.")
-
-    def alert(self, namespace: str) -> Alert:
-        """Return the alert as the rest of the program knows it."""
-        key = Key(self.provider_ref.namespace or namespace, self.provider_ref.name)
-        return Alert(self.name, Severity(self.severity), key)
-
-
 class CanarySpec(WireModel):
     """What the user wants: two workloads that take turns, and how a new one proves itself."""
 
@@ -131,24 +103,20 @@ class CanarySpec(WireModel):
         default=False,
         description="Whether a new revision gets 100 per cent as soon as it is ready, unjudged.",
     )
-    alerts: Annotated[
-        list[AlertModel],
-        Field(max_length=10),
-        distinct("name", "alerts must have names of their own: rename one of those that are equal"),
-    ] = Field(default=[], description="Who is told about transitions.")
 
     def spec(self, namespace: str) -> Spec:
         """Return the spec complete, as the rest of the program knows it."""
         first, second = self.slots
+        analysis = self.analysis or AnalysisModel()
         return Spec(
             slots=(first.slot(), second.slot()),
             virtual_service=self.virtual_service.name,
             route=self.virtual_service.route,
-            analysis=(self.analysis or AnalysisModel()).analysis(),
+            analysis=analysis.analysis(),
             progress_deadline=timedelta(seconds=self.progress_deadline_seconds),
             suspend=self.suspend,
             skip_analysis=self.skip_analysis,
-            alerts=tuple(alert.alert(namespace) for alert in self.alerts),
+            alerts=tuple(alert.alert(namespace) for alert in analysis.alerts),
         )
 
 

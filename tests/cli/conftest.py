@@ -10,7 +10,16 @@ from click.testing import CliRunner, Result
 
 from canaryd.cli.main import main
 from tests.cli.fake_api import FakeApi, serving, write_kubeconfig
-from tests.cli.situations import IDLE, NEW_IMAGE, PUSHED, SEEN, SERVING, canary, deployment, replicaset
+from tests.cli.situations import (
+    IDLE,
+    NEW_IMAGE,
+    PUSHED,
+    SEEN,
+    SERVING,
+    canary,
+    deployment,
+    replicaset,
+)
 
 Invoke = Callable[..., Result]
 

@@ -1,6 +1,6 @@
 """A small API server at a real socket: objects, lists, watches, and a script of what happens next.
 
-It plays one step of its script whenever a watch has nothing more to say, so that tests need no time.
+It plays one step of its script whenever a watch has nothing more to say: tests need no time.
 """
 
 from __future__ import annotations

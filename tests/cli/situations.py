@@ -8,6 +8,7 @@ from typing import Any
 
 from canaryd.model.names import Revision, SlotName, Weight
 from canaryd.model.notice import Notice
+from canaryd.model.spec import Severity
 from canaryd.model.status import (
     Condition,
     Gate,
@@ -57,8 +58,6 @@ SPEC: Object = {
 
 def notice(seq: int, reason: str, revision: str | None = PUSHED, sentence: str = "") -> Notice:
     """One transition, a second after the one before."""
-    from canaryd.model.spec import Severity
-
     return Notice(
         seq=seq,
         reason=reason,
@@ -113,7 +112,10 @@ APPROVAL = replace(
     canary_weight=Weight(50),
     step=StepState(1, 3, Weight(50), BEGAN, live_since=BEGAN, running_since=BEGAN),
     hold=Hold(HoldReason.APPROVAL_NEEDED, "step 2 of 3 (50 %) waits for approval: …", BEGAN),
-    notices=(*STEPPING.notices, notice(4, "HoldStarted", PUSHED, "held for ApprovalNeeded: step 2")),
+    notices=(
+        *STEPPING.notices,
+        notice(4, "HoldStarted", PUSHED, "held for ApprovalNeeded: step 2"),
+    ),
 )
 
 PROMOTED = replace(

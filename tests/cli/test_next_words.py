@@ -78,7 +78,10 @@ CASES: list[tuple[str, Spec, Status, float, list[str]]] = [
         spec(),
         at_step(1),
         40,
-        [f"20s of 1m left at this step, then it waits for approval ({APPROVE}), then step 3 of 3 (100 %)"],
+        [
+            f"20s of 1m left at this step, then it waits for approval ({APPROVE}), "
+            "then step 3 of 3 (100 %)"
+        ],
     ),
     (
         "approved already",

@@ -32,7 +32,9 @@ from tests.cli.situations import (
 )
 
 
-def holding(slot: SlotName, revision: Revision | None, image: str = OLD_IMAGE, *, paused: bool = False) -> Holding:
+def holding(
+    slot: SlotName, revision: Revision | None, image: str = OLD_IMAGE, *, paused: bool = False
+) -> Holding:
     return Holding(slot, f"podinfo-{slot}", f"digest of {image}", revision, {"a": image}, paused)
 
 
@@ -106,7 +108,9 @@ def test_a_serving_deployment_that_is_paused_keeps_nobody_waiting() -> None:
 def test_without_deployments_the_status_has_to_do() -> None:
     assert choose_unseen(STEPPING) == Release(PUSHED, V2, 0, PUSHED)
     assert isinstance(choose_unseen(Status()), NotYet)
-    assert choose_unseen(REJECTED) == Ending(Code.TAKEN_BACK, "podinfo-v2 rolled back from 10 %: failed check 3 of 3")
+    assert choose_unseen(REJECTED) == Ending(
+        Code.TAKEN_BACK, "podinfo-v2 rolled back from 10 %: failed check 3 of 3"
+    )
 
 
 NEW = Release(PUSHED, V2, since=1, known=SEEN)

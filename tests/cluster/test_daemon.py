@@ -33,10 +33,11 @@ def test_a_second_daemon_waits_and_takes_over_when_the_first_ends(
         assert "canaryd_lease_held 1.0" in second.metrics_page()
         assert release.reasons.count("RolloutStarted") == 1
     finally:
-        second.kill()
+        second.terminate()
 
 
 def test_sigterm_ends_it_cleanly_and_gives_the_lease_back(release: Release) -> None:
+    release.begin()
     assert release.daemon.terminate() == 0
     lease = release.world.get("leases", "canaryd", "canaryd")
     assert lease["spec"].get("holderIdentity", "") == ""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.release import ANALYSIS, Release
-from tests.world.visit import Request
+from tests.world.faults import Request
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

@@ -93,7 +93,7 @@ class Run:
             self.watchman.acts(snap, decision, action)
             self.cluster.apply(action)
         if crash and crash[0] is Crash.BEFORE_COMMIT:
-            self.watchman.live = None if decision.actions else self.watchman.live
+            self.watchman.interrupted(snap)
             return self.die(crash[1])
         after, write = self.outcome(snap, decision)
         self.watchman.commits(snap, decision, after)

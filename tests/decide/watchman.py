@@ -219,7 +219,8 @@ class Watchman:
         if promoted and before.primary_slot in snap.workloads:
             self.nothing_forbids(snap, decision, "a promotion")
             self.edits = []
-            demand(before.rollout is not None, "promoted without a rollout")
+            begun = before.rollout is not None or snap.spec.skip_analysis
+            demand(begun, "promoted without a rollout")
             demand(after.idle_slot and self.cluster.share(after.idle_slot) == 0, "half promoted")
             if not skipping(snap, before):
                 self.judged(snap, last=True)
@@ -283,6 +284,13 @@ class Watchman:
             key, since = self.runs
             self.stayed[key] = self.stayed.get(key, timedelta()) + self.cluster.now - since
         self.runs = None
+
+    def interrupted(self, snap: Snapshot) -> None:
+        """A crash came after the writes; a mere restoration is invisible afterwards."""
+        idle, weight = snap.status.idle_slot, snap.status.canary_weight
+        self.touched = False
+        if idle is not None and not self.cluster.shows(idle, weight):
+            self.live = None
 
     def keep_live(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
         step, rollout = after.step, after.rollout

@@ -42,8 +42,12 @@ DURATION = {"name": "request-duration", "thresholdRange": {"max": 500}, "interva
 CANARY: dict[str, Any] = {
     "slots": [slot("v1", "podinfo-v1"), slot("v2", "podinfo-v2")],
     "virtualService": {"name": "podinfo"},
-    "analysis": {"interval": "1m", "threshold": 5, "metrics": [SUCCESS, DURATION]},
-    "alerts": [{"name": "ops", "severity": "warn", "providerRef": {"name": "slack"}}],
+    "analysis": {
+        "interval": "1m",
+        "threshold": 5,
+        "metrics": [SUCCESS, DURATION],
+        "alerts": [{"name": "ops", "severity": "warn", "providerRef": {"name": "slack"}}],
+    },
 }
 REQUEST: dict[str, Any] = {
     "canary": "podinfo",
@@ -185,10 +189,10 @@ _CANARIES: list[tuple[str, dict[str, Any], str]] = [
     ("no-data-then", analysis("x", noData={"then": "Abort"}), "noData.then"),
     ("no-data-after", analysis("x", noData={"after": "never"}), "noData.after"),
     ("unavailable-advance", analysis("x", unavailable={"then": "Advance"}), "unavailable.then"),
-    ("alerts-too-many", canary("x", alerts=MANY_ALERTS), "alerts"),
-    ("alerts-same-name", canary("x", alerts=[MANY_ALERTS[0], MANY_ALERTS[0]]), "alerts"),
-    ("alert-severity", canary("x", alerts___0__severity="loud"), "severity"),
-    ("alert-without-provider", canary("x", alerts___0__providerRef=GONE), "providerRef"),
+    ("alerts-too-many", canary("x", analysis__alerts=MANY_ALERTS), "alerts"),
+    ("alerts-same-name", canary("x", analysis__alerts=[MANY_ALERTS[0], MANY_ALERTS[0]]), "alerts"),
+    ("alert-severity", canary("x", analysis__alerts___0__severity="loud"), "severity"),
+    ("alert-without-provider", canary("x", analysis__alerts___0__providerRef=GONE), "providerRef"),
     ("slots-null", canary("x", slots=None), "slots"),
     ("no-spec", {key: value for key, value in canary("x").items() if key != "spec"}, "spec"),
 ]
@@ -226,7 +230,7 @@ GOOD_OBJECTS = [
     canary("as-in-the-docs"),
     obj("Canary", "least", _MINIMAL),
     canary("whole-floats", progressDeadlineSeconds=600.0, analysis__threshold=5.0),
-    canary("nulls", alerts=None, analysis__interval=None, slots___0__subset=None),
+    canary("nulls", analysis__alerts=None, analysis__interval=None, slots___0__subset=None),
     analysis("step-weights", stepWeights=[1, 5, 25, 100]),
     analysis("fifty-steps", steps=MANY_STEPS[:50]),
     analysis("steps", steps=STEPS, canaryReadyThreshold=50, unavailable={"then": "RollBack"}),

@@ -37,7 +37,7 @@ def weights(**analysis: Any) -> list[int]:
 
 
 def test_every_default_is_filled_in() -> None:
-    spec = parsed(changed(CANARY, analysis=GONE, skipAnalysis=True, alerts=GONE))
+    spec = parsed(changed(CANARY, analysis=GONE, skipAnalysis=True))
 
     assert spec.progress_deadline == timedelta(minutes=10)
     assert (spec.suspend, spec.skip_analysis, spec.alerts, spec.route) == (False, True, (), None)
@@ -64,7 +64,7 @@ def test_everything_written_arrives() -> None:
 
 
 def test_an_alerts_provider_may_live_in_another_namespace() -> None:
-    spec = parsed(changed(CANARY, alerts___0__providerRef__namespace="canaryd"))
+    spec = parsed(changed(CANARY, analysis__alerts___0__providerRef__namespace="canaryd"))
 
     assert spec.alerts[0].provider == Key("canaryd", "slack")
 
