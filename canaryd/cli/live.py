@@ -22,6 +22,7 @@ from canaryd.wire.watch import CANARIES
 TICK = 1.0
 """How often the screen is drawn anew on a terminal, because the time that is left moves."""
 NARROWEST, WIDEST = 60, 140
+UNFOLDED = 1 << 16
 
 
 class Screen:
@@ -75,6 +76,12 @@ class Screen:
         if not self._terminal:
             note(text)
 
+    def _width(self) -> int:
+        """What the terminal has; lines of a log or of a pipe are not folded."""
+        if not self._terminal:
+            return UNFOLDED
+        return min(max(get_terminal_size().columns, NARROWEST), WIDEST)
+
     async def _tick(self) -> None:
         while self._terminal and not self._json:
             await asyncio.sleep(TICK)
@@ -99,12 +106,8 @@ class Screen:
             return
         if self._watching and self._terminal:
             click.clear()
-        say(screen(case, current=current, width=_width()))
+        say(screen(case, current=current, width=self._width()))
         if self._watching and not self._terminal:
             say("")
         if self._lost and self._terminal:
             note(self._lost)
-
-
-def _width() -> int:
-    return min(max(get_terminal_size().columns, NARROWEST), WIDEST)

@@ -75,9 +75,7 @@ class Run:
     def outcome(self, snap: Snapshot, decision: Decision) -> tuple[Status, bool]:
         """The next status, and whether it would be written."""
         now, delivered = self.cluster.now, {"events": 0}
-        after = next_status(
-            snap, decision, now, problems=snap.problems, delivered=delivered
-        )
+        after = next_status(snap, decision, now, problems=snap.problems, delivered=delivered)
         every = snap.waits.evidence_write.total_seconds()
         return after, worth_writing(snap.status, after, now, evidence_every=every)
 

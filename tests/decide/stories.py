@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from hypothesis import strategies as st
-
-from canaryd.model.names import Revision, Weight
+from canaryd.model.names import Revision
 from canaryd.model.snapshot import Verb
-from canaryd.model.spec import Analysis, Bounds, Metric, MissingPolicy, Otherwise, Spec, Step
+from canaryd.model.spec import Spec, Step
 from canaryd.model.status import Phase, Status
-from tests.decide.build import RATE, V1, V2, a_spec, an_analysis, sec
+from tests.decide.build import V1, V2, sec
 from tests.decide.run import Crash, Engine, Run
 from tests.decide.watchman import demand
 from tests.decide.world import Cluster, Quality, refreshed
@@ -161,83 +159,3 @@ def settled_well(status: Status) -> bool:
     ready = next(c.status for c in status.conditions if c.type == "Ready")
     rejected = status.rejected is not None and status.rejected.revision == status.idle_revision
     return ready == ("False" if rejected else "True")
-
-
-# --- strategies ---
-
-soon = st.sampled_from([0.0, 1.0, 3.0])
-startup = st.sampled_from([0.0, 4.0, 40.0, 130.0])
-delays = st.sampled_from([0.0, 1.0, 7.0, 30.0, 61.0, 125.0, 310.0, 700.0])
-qualities = st.sampled_from([*Quality, Quality.GOOD, Quality.GOOD, Quality.BAD])
-walks = st.lists(st.integers(1, 100), min_size=1, max_size=4, unique=True).flatmap(
-    lambda ws: st.tuples(
-        *(
-            st.builds(
-                Step,
-                weight=st.just(Weight(w)),
-                least=st.sampled_from([sec(30), sec(60), sec(200)]),
-                approval=st.sampled_from([False, False, False, True]),
-            )
-            for w in sorted(ws)
-        )
-    )
-)
-policies = st.builds(
-    MissingPolicy,
-    after=st.sampled_from([sec(60), sec(600)]),
-    then=st.sampled_from([Otherwise.HOLD, Otherwise.ROLL_BACK]),
-)
-silences = policies | st.just(MissingPolicy(sec(300), Otherwise.ADVANCE))
-QUEUE = Metric("queue", Bounds(minimum=5), sec(30), "up")
-
-
-@st.composite
-def specs(draw: st.DrawFn) -> Spec:
-    analysis: Analysis = an_analysis(
-        threshold=draw(st.integers(1, 3)),
-        steps=draw(walks),
-        metrics=draw(st.sampled_from([(RATE,), (RATE, QUEUE), (QUEUE,)])),
-        ready_threshold=draw(st.sampled_from([1, 50, 100])),
-        no_data=draw(silences),
-        unavailable=draw(policies),
-    )
-    return a_spec(analysis, skip_analysis=draw(st.sampled_from([False] * 9 + [True])))
-
-
-def event(kind: str, *numbers: st.SearchStrategy[Any]) -> st.SearchStrategy[Event]:
-    return st.builds(Event, st.just(kind), st.tuples(*numbers))
-
-
-often, flag = st.sampled_from([True, True, True, False]), st.booleans()
-pushes = event("push", often, qualities, soon, startup | st.sampled_from([None]))
-losses = event("lose", often, st.sampled_from([0, 0, 1, 2]), st.sampled_from([3.0, 50.0, 900.0]))
-events = st.one_of(
-    pushes,
-    pushes,
-    losses,
-    losses,
-    event("undo", soon, startup),
-    event("ask", st.sampled_from(Verb), st.integers(1, 3)),
-    event("ask", st.sampled_from([Verb.APPROVE, Verb.PAUSE, Verb.RETRY]), st.just(1)),
-    event("edit_weights", st.sampled_from([0, 5, 30, 80, 100])),
-    event("metrics", st.sampled_from([None, None, *list(Quality)[3:]])),
-    event("suspend", flag),
-    event("edit_steps", walks, st.integers(1, 3)),
-    event("skip_analysis", st.sampled_from([False, False, True])),
-    event("silence", flag),
-    event("route", often),
-    event("delete", often),
-    event("pause_deployment", flag),
-)
-crashes = st.lists(
-    st.none() | st.none() | st.tuples(st.sampled_from(Crash), st.sampled_from([0.0, 0.0, 9.0, 90.0])),
-    max_size=40,
-)
-stories = st.builds(
-    Story,
-    spec=specs(),
-    first_weight=st.sampled_from([0, 0, 3, 10, 50]),
-    total=st.sampled_from([100, 100, 90]),
-    events=st.lists(st.tuples(delays, events), max_size=14).map(tuple),
-    crashes=crashes.map(tuple),
-)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 
-from tests.decide.stories import Story, play, stories
+from tests.decide.draw import stories
+from tests.decide.stories import Story, play
 
 
 @pytest.mark.timeout(1800)

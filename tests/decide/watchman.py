@@ -32,7 +32,6 @@ from tests.decide.signs import (
 )
 from tests.decide.world import Cluster, UnsafeError
 
-
 NOT_THE_STEPS_TIME = tuple(HoldReason)[:6]
 """Holds that are nobody's fault: a step's clock stands still."""
 
@@ -63,6 +62,7 @@ class Watchman:
     live: Live | None = None
     stayed: dict[tuple[str, datetime], timedelta] = field(default_factory=dict)
     runs: tuple[tuple[str, datetime], datetime] | None = None
+    parked: Live | None = None
     touched: bool = False
     edited: bool = False
     failed: dict[str, tuple[int, datetime | None]] = field(default_factory=dict)
@@ -116,6 +116,7 @@ class Watchman:
         """Look at what is true after a decision was carried out and before it is forgotten."""
         before = snap.status
         self.tick()
+        self.parked = None
         if snap.problems or snap.routing is None:
             demand(not decision.actions, "something was written although the Canary is unusable")
             self.live = None
@@ -124,6 +125,7 @@ class Watchman:
             return
         if self.edited:
             self.edits.append(self.cluster.now)
+            self.edited = False
         demand(
             self.cluster.shows(after.idle_slot, after.canary_weight),
             f"the status says {after.canary_weight} %, the route {self.cluster.weights}",
@@ -169,8 +171,8 @@ class Watchman:
 
     def readiness(self, snap: Snapshot, after: Status, *, ended: bool) -> None:
         """The deadline runs for one unbroken spell without enough ready pods."""
-        rollout = snap.status.rollout
-        if rollout is None or not (same_rollout(snap.status, after) or ended):
+        rollout = after.rollout or snap.status.rollout
+        if rollout is None:
             self.unready = None
             return
         work = snap.workloads[after.idle_slot] if after.idle_slot else None
@@ -286,11 +288,11 @@ class Watchman:
         self.runs = None
 
     def interrupted(self, snap: Snapshot) -> None:
-        """A crash came after the writes; a mere restoration is invisible afterwards."""
+        """A crash came after the writes; what was restored by then cannot be seen afterwards."""
         idle, weight = snap.status.idle_slot, snap.status.canary_weight
-        self.touched = False
-        if idle is not None and not self.cluster.shows(idle, weight):
-            self.live = None
+        self.touched, self.parked = False, self.live or self.parked
+        restored = idle is None or self.cluster.shows(idle, weight)
+        self.live = self.parked if restored else None
 
     def keep_live(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
         step, rollout = after.step, after.rollout

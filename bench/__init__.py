@@ -1,0 +1,1 @@
+"""Measurements on the test world: ratios and counts matter, absolute times do not."""
