@@ -90,6 +90,10 @@ bench: venv ## Measure; results are printed
 crds: venv ## Write crds/ from the wire models
 	$(BIN)/canaryd crds --dir crds
 
+.PHONY: docs
+docs: venv ## Write the generated parts of docs/
+	$(BIN)/python -m tests.docs.generate
+
 .PHONY: lock
 lock: venv ## Resolve the dependencies anew, e.g. make lock LOCK_ARGS=--upgrade
 	.ci/lock $(LOCK_ARGS)

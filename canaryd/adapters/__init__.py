@@ -1,1 +1,1 @@
-"""TODO adapters"""
+"""Third-party clients, one per module, each behind a port."""

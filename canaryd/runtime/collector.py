@@ -68,7 +68,7 @@ class Collector:
     async def tick(self) -> None:
         """Send all that is due; waits for nothing."""
         now = self._clock.now()
-        groups: defaultdict[str, list[Question]] = defaultdict(list)
+        groups: defaultdict[str, dict[Key, tuple[int, Question]]] = defaultdict(dict)
         while self._due and self._due[0][0] <= now:
             due, ticket, key, name = heapq.heappop(self._due)
             wish = self._wishes.get(key, {}).get(name)
@@ -78,15 +78,15 @@ class Collector:
             if isinstance(asked, Sample):
                 self._put(key, ticket, asked)
             else:
-                groups[asked.metric if asked.query is None else f"{key} {name}"].append(asked)
+                group = asked.metric if asked.query is None else f"{key} {name}"
+                groups[group][key] = (ticket, asked)
         for questions in groups.values():
             self._tasks.create_task(self._ask(questions))
 
-    async def _ask(self, questions: list[Question]) -> None:
-        tickets = {(q.key, q.metric): self._wishes[q.key][q.metric].ticket for q in questions}
-        answers = await self._metrics.ask(questions)
-        for place, sample in answers.items():
-            self._put(place[0], tickets[place], sample)
+    async def _ask(self, questions: dict[Key, tuple[int, Question]]) -> None:
+        answers = await self._metrics.ask([asked for _, asked in questions.values()])
+        for (key, _), sample in answers.items():
+            self._put(key, questions[key][0], sample)
 
     def _put(self, key: Key, ticket: int, sample: Sample) -> None:
         wish = self._wishes.get(key, {}).get(sample.metric)

@@ -31,7 +31,11 @@ class Telling(Protocol):
         ...
 
     def offer(self, key: Key) -> None:
-        """The Canary's status has new notices."""
+        """The Canary's status was written and may have new notices."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """The Canary is gone."""
         ...
 
 
@@ -75,6 +79,10 @@ class Commit:
         for answer in decision.answers:
             await self._answers.answer(snap.key, answer)
         return news
+
+    def forget(self, key: Key) -> None:
+        """The Canary is gone: nothing is told of it any more."""
+        self._outbox.forget(key)
 
     async def _write(self, snap: Snapshot, before: Status, after: Status) -> None:
         canary = self._store.canaries[snap.key]

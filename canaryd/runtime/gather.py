@@ -44,14 +44,14 @@ class Gatherer:
         key, namespace = canary.key, canary.key.namespace
         deployments = {s.name: self._deployment(namespace, s.deployment) for s in spec.slots}
         labels = {
-            name: read_template(bytes(found.spec.template)).labels if found is not None else {}
+            name: read_template(bytes(found.spec.template)).labels
             for name, found in deployments.items()
+            if found is not None
         }
         problems = list(self._twin(canary))
         routing = None
         if all(deployments.values()) or status.rollout is not None:
-            known = {name: given for name, given in labels.items() if given}
-            read = self._router.read(self._store, key, spec, known)
+            read = self._router.read(self._store, key, spec, labels)
             routing = read if isinstance(read, Routing) else None
             if isinstance(read, Problem):
                 problems.append(read)

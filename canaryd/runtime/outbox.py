@@ -10,6 +10,7 @@ import random
 from asyncio import TaskGroup
 from collections import defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 import structlog
@@ -37,6 +38,15 @@ WRITE_AFTER = timedelta(seconds=30)
 RANK = {severity: rank for rank, severity in enumerate(Severity)}
 
 
+@dataclass(slots=True)
+class Box:
+    """How far each receiver of one Canary has got; `since` when that is not yet written down."""
+
+    uid: str
+    delivered: dict[str, int] = field(default_factory=dict[str, int])
+    since: float | None = None
+
+
 class Outbox:
     """One lane per Canary and receiver."""
 
@@ -56,8 +66,7 @@ class Outbox:
         self._clock = clock
         self._meter = meter
         self._tasks = tasks
-        self._delivered: defaultdict[Key, dict[str, int]] = defaultdict(dict)
-        self._since: dict[Key, float] = {}
+        self._boxes: dict[Key, Box] = {}
         self._lanes: set[tuple[Key, str]] = set()
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
             lambda: asyncio.Semaphore(AT_ONCE)
@@ -65,39 +74,58 @@ class Outbox:
 
     def delivered(self, key: Key) -> Mapping[str, int]:
         """The last notice that each receiver has got, as far as this process knows."""
-        return dict(self._delivered.get(key, {}))
+        box = self._box(key)
+        return dict(box.delivered) if box is not None else {}
 
     def overdue(self, key: Key) -> bool:
         """Whether deliveries have waited too long to be written down."""
-        since = self._since.get(key)
-        return since is not None and self._clock.monotonic() - since > WRITE_AFTER.total_seconds()
+        box = self._boxes.get(key)
+        if box is None or box.since is None:
+            return False
+        return self._clock.monotonic() - box.since > WRITE_AFTER.total_seconds()
 
     def unwritten(self) -> list[Key]:
         """The Canaries whose deliveries are overdue to be written down."""
-        return [key for key in self._since if self.overdue(key)]
+        return [key for key in self._boxes if self.overdue(key)]
+
+    def forget(self, key: Key) -> None:
+        """The Canary is gone."""
+        self._boxes.pop(key, None)
 
     def offer(self, key: Key) -> None:
-        """The Canary has notices: see to it that every receiver gets them."""
-        self._since.pop(key, None)
-        status, alerts = self._known(key)
-        if status is None:
+        """The Canary's status has just been written: see to it that every receiver gets it."""
+        box, status = self._box(key), self._status(key)
+        if box is None or status is None:
             return
-        for name in (EVENTS, *(alert.name for alert in alerts)):
+        box.since = None
+        for name in (EVENTS, *(alert.name for alert in self._alerts(key))):
             if (key, name) not in self._lanes and self._next(key, name, status) is not None:
                 self._lanes.add((key, name))
                 self._tasks.create_task(self._run(key, name))
 
-    def _known(self, key: Key) -> tuple[Status | None, tuple[Alert, ...]]:
+    def _box(self, key: Key) -> Box | None:
+        """The Canary's box; one of the same name that was made anew has a new one."""
         canary = self._store.canaries.get(key)
-        if canary is None or isinstance(canary.status, Problem):
-            self._delivered.pop(key, None)
-            self._since.pop(key, None)
-            return None, ()
-        alerts = () if isinstance(canary.spec, Problem) else canary.spec.alerts
-        return canary.status, alerts
+        if canary is None:
+            self._boxes.pop(key, None)
+            return None
+        box = self._boxes.get(key)
+        if box is None or box.uid != canary.uid:
+            box = self._boxes[key] = Box(canary.uid)
+        return box
+
+    def _status(self, key: Key) -> Status | None:
+        canary = self._store.canaries.get(key)
+        return None if canary is None or isinstance(canary.status, Problem) else canary.status
+
+    def _alerts(self, key: Key) -> tuple[Alert, ...]:
+        canary = self._store.canaries.get(key)
+        return () if canary is None or isinstance(canary.spec, Problem) else canary.spec.alerts
 
     def _next(self, key: Key, name: str, status: Status) -> Notice | None:
-        got = max(self._delivered[key].get(name, 0), status.delivered.get(name, 0))
+        box = self._box(key)
+        known = box.delivered.get(name, 0) if box is not None else 0
+        got = max(known, status.delivered.get(name, 0))
         waiting = [notice for notice in status.notices if notice.seq > got]
         if name == EVENTS:
             oldest = self._clock.now() - EVENT_AGE
@@ -108,41 +136,45 @@ class Outbox:
         failures = 0
         try:
             while True:
-                status, alerts = self._known(key)
-                alert = next((alert for alert in alerts if alert.name == name), None)
+                status = self._status(key)
+                alert = next((alert for alert in self._alerts(key) if alert.name == name), None)
                 notice = None if status is None else self._next(key, name, status)
-                if status is None or notice is None or (alert is None and name != EVENTS):
+                if notice is None or (alert is None and name != EVENTS):
                     return
                 self._count_lost(key, name, notice)
-                try:
-                    await self._deliver(key, notice, alert)
-                except TerminalError as error:
-                    self._meter.notified(name, delivered=False)
-                    log.warning(
-                        "notice refused",
-                        canary=str(key),
-                        receiver=name,
-                        seq=notice.seq,
-                        error=str(error),
-                    )
-                except CanarydError as error:
+                wait = await self._try(key, name, notice, alert, failures + 1)
+                if wait is None:
+                    failures = 0
+                    self._mark(key, name, notice.seq)
+                else:
                     failures += 1
-                    log.info(
-                        "notice delayed",
-                        canary=str(key),
-                        receiver=name,
-                        seq=notice.seq,
-                        error=str(error),
-                    )
-                    await asyncio.sleep(pause(error, failures).total_seconds())
-                    continue
-                failures = 0
-                self._mark(key, name, notice.seq)
+                    await asyncio.sleep(wait.total_seconds())
         finally:
             self._lanes.discard((key, name))
 
+    async def _try(
+        self, key: Key, name: str, notice: Notice, alert: Alert | None, attempt: int
+    ) -> timedelta | None:
+        """Deliver once; returns how long to wait before the next try, None when there is none."""
+        said = log.bind(canary=str(key), receiver=name, seq=notice.seq, attempt=attempt)
+        try:
+            await self._deliver(key, notice, alert)
+        except TerminalError as error:
+            self._meter.notified(name, delivered=False)
+            said.warning("notice refused", error=str(error))
+        except CanarydError as error:
+            said.info("notice delayed", error=str(error))
+            return pause(error, attempt)
+        except Exception:  # noqa: BLE001 - one receiver must not stop the others
+            said.exception("notice failed inside canaryd")
+            return LONGEST_DELAY
+        return None
+
     async def _deliver(self, key: Key, notice: Notice, alert: Alert | None) -> None:
-        uid = self._store.canaries[key].uid
+        canary = self._store.canaries.get(key)
+        if canary is None:
+            return
+        uid = canary.uid
         if alert is None:
             async with self._slots[EVENTS]:
                 await self._events.send(notice, key=key, uid=uid)
@@ -153,19 +185,20 @@ class Outbox:
             self._meter.notified(alert.name, delivered=True)
 
     def _mark(self, key: Key, name: str, seq: int) -> None:
-        self._delivered[key][name] = seq
-        if name != EVENTS and key not in self._since:
-            self._since[key] = self._clock.monotonic()
+        box = self._box(key)
+        if box is None:
+            return
+        box.delivered[name] = seq
+        if name != EVENTS and box.since is None:
+            box.since = self._clock.monotonic()
 
     def _count_lost(self, key: Key, name: str, notice: Notice) -> None:
-        got = self._delivered[key].get(name, 0)
-        if got and notice.seq > got + 1 and name != EVENTS:
-            lost = notice.seq - got - 1
+        got = self.delivered(key).get(name, 0)
+        lost = notice.seq - got - 1 if got and name != EVENTS else 0
+        if lost > 0:
+            log.warning("notices lost", canary=str(key), receiver=name, lost=lost)
             for _ in range(lost):
                 self._meter.notified(name, delivered=False)
-            log.warning(
-                "notices lost: more than the kept ones", canary=str(key), receiver=name, lost=lost
-            )
 
 
 def pause(error: CanarydError, failures: int) -> timedelta:

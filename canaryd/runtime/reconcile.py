@@ -68,6 +68,7 @@ class Reconcile:
             self._collector.forget(key)
             self._timers.set(key, None)
             if snapshot is None:
+                self._commit.forget(key)
                 self._meter.forget(key)
             else:
                 await self._unusable(key, snapshot)

@@ -28,12 +28,12 @@ class Template:
 def read_template(raw: bytes) -> Template:
     """Read a template's JSON; the label that Kubernetes adds per ReplicaSet is left out."""
     content: dict[str, Any] = msgspec.json.decode(raw)
-    labels = dict(content.get("metadata", {}).get("labels") or {})
+    meta: dict[str, Any] = dict(content.get("metadata") or {})
+    labels: dict[str, str] = dict(meta.get("labels") or {})
     labels.pop(HASH_LABEL, None)
-    content = {**content, "metadata": {**content.get("metadata", {}), "labels": labels}}
-    content["metadata"].pop("creationTimestamp", None)
-    text = msgspec.json.encode(content, order="sorted")
-    containers = content.get("spec", {}).get("containers") or []
+    meta.pop("creationTimestamp", None)
+    text = msgspec.json.encode({**content, "metadata": {**meta, "labels": labels}}, order="sorted")
+    containers: list[dict[str, str]] = content.get("spec", {}).get("containers") or []
     return Template(
         digest=hashlib.sha256(text).hexdigest(),
         images=MappingProxyType({c["name"]: c.get("image", "") for c in containers}),

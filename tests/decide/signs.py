@@ -50,8 +50,11 @@ def why_ended(before: Status, after: Status) -> str | None:
 def paused(snap: Snapshot, after: Status) -> bool:
     if after.rollout is not None:
         return after.rollout.paused is not None
+    rollout, promoted = snap.status.rollout, after.promoted
+    if rollout is None or promoted is None or promoted.revision != rollout.revision:
+        return False  # a pause is of one rollout: what was pushed since is another
     lifted = {Verb.RESUME, Verb.PROMOTE} & {request.verb for request in snap.requests}
-    return bool(snap.status.rollout and snap.status.rollout.paused) and not lifted
+    return rollout.paused is not None and not lifted
 
 
 def skipping(snap: Snapshot, status: Status) -> bool:

@@ -6,12 +6,12 @@ engine came to its decision.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from math import ceil
 
 from canaryd.model.decision import Decision, SetWeight
-from canaryd.model.names import FIELD_MANAGER, SlotName
+from canaryd.model.names import FIELD_MANAGER, Revision, SlotName
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Answered, Request, Routing, Sample, Snapshot, Verb, Workload
 from canaryd.model.spec import Metric, Otherwise
@@ -50,6 +50,16 @@ class Live:
     since: datetime
 
 
+@dataclass(frozen=True)
+class Lost:
+    """How often a rollout lost all its pods, and how its way back goes."""
+
+    rollout: str
+    times: int = 0
+    away: bool = False
+    ready_since: datetime | None = None
+
+
 @dataclass
 class Watchman:
     """The books, and every rule that must hold after each step of a history."""
@@ -67,6 +77,8 @@ class Watchman:
     edited: bool = False
     failed: dict[str, tuple[int, datetime | None]] = field(default_factory=dict)
     unready: tuple[str, datetime] | None = None
+    baseline: Revision | None = None
+    lost: Lost | None = None
 
     def sees(self, snap: Snapshot) -> None:
         """Before a decision: has somebody else written the weights since the last one?"""
@@ -100,6 +112,14 @@ class Watchman:
         demand(work.ready >= needed, f"a rise with {work.ready} of {needed} ready pods")
         demand(judged_revision(snap, decision) == work.revision, "a rise of another revision")
         self.nothing_forbids(snap, decision, "a rise")
+        lost, rollout = self.lost, snap.status.rollout
+        if lost is None or not lost.away or superseded(snap.status, decision.status):
+            return
+        if rollout is None or rollout.id != lost.rollout:
+            return
+        wait = snap.waits.readiness_return * 2 ** (lost.times - 1)
+        since = lost.ready_since or self.cluster.now
+        demand(self.cluster.now - since >= wait, "users come back before the canary is steady")
 
     def nothing_forbids(self, snap: Snapshot, decision: Decision, what: str) -> None:
         now, window = self.cluster.now, snap.waits.contest_window
@@ -131,6 +151,7 @@ class Watchman:
             f"the status says {after.canary_weight} %, the route {self.cluster.weights}",
         )
         self.exposure(snap, after, after.idle_slot)
+        self.losses(snap, after, after.idle_slot)
         self.starts(snap, after)
         ended = ends(before, after)
         self.readiness(snap, after, ended=ended)
@@ -151,6 +172,23 @@ class Watchman:
         same = rollout is not None and work.revision in (None, rollout.revision)
         demand(same, "users on a revision that is not judged")
 
+    def losses(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
+        """A canary that lost all its pods comes back after a steady while; twice, not thrice."""
+        rollout, work = after.rollout, snap.workloads[idle]
+        if rollout is None or after.phase is not Phase.PROGRESSING or after.step is None:
+            self.lost = None if rollout is None else self.lost
+            return
+        lost = self.lost or Lost(rollout.id)
+        if lost.rollout != rollout.id:
+            lost = Lost(rollout.id)
+        if not lost.away and work.ready == 0 and not work.moved and after.cap is not None:
+            lost = replace(lost, times=lost.times + 1, away=True)
+        steady = work.ready >= max(1, ceil(work.replicas * threshold_of(snap)))
+        steady = steady and work.revision == rollout.revision
+        since = (lost.ready_since or self.cluster.now) if steady else None
+        self.lost = replace(lost, ready_since=since, away=lost.away and after.cap is not None)
+        demand(lost.times < 3, "the canary was lost for the third time")
+
     def starts(self, snap: Snapshot, after: Status) -> None:
         """A push is never lost, a rejected revision never tried again unasked."""
         before, idle = snap.status, after.idle_slot
@@ -165,8 +203,12 @@ class Watchman:
             demand(begun, f"the push of {revision} was lost")
         if after.rollout is None or same_rollout(before, after):
             return
+        asked = any(r.verb is Verb.RETRY for r in snap.requests)
+        back = self.baseline is not None and after.rollout.revision == self.baseline
+        demand(asked or not back, "putting the idle slot back was taken for a push")
+        if before.phase is Phase.IDLE and not (rejected and rejected.revision == before.idle_revision):
+            self.baseline = before.idle_revision
         if rejected is not None and after.rollout.revision == rejected.revision:
-            asked = any(r.verb is Verb.RETRY for r in snap.requests)
             demand(asked, "a rejected revision was tried again")
 
     def readiness(self, snap: Snapshot, after: Status, *, ended: bool) -> None:
@@ -220,7 +262,7 @@ class Watchman:
         promoted = before.primary_slot not in (None, after.primary_slot)
         if promoted and before.primary_slot in snap.workloads:
             self.nothing_forbids(snap, decision, "a promotion")
-            self.edits = []
+            self.edits, self.baseline = [], None
             begun = before.rollout is not None or snap.spec.skip_analysis
             demand(begun, "promoted without a rollout")
             demand(after.idle_slot and self.cluster.share(after.idle_slot) == 0, "half promoted")

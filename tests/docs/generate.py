@@ -17,10 +17,10 @@ from canaryd.decide.narrate import span
 from canaryd.settings import Settings
 from canaryd.wire.crd import crd_documents
 from canaryd.wire.rules import VALIDATIONS
-from tests.docs.pages import PAGES, filled
+from tests.docs.pages import PAGES, ROOT, filled
 
 Schema = Mapping[str, Any]
-SCALARS = {"string", "integer", "number", "boolean"}
+NONE = "none"
 _DURATION = re.compile(r"A duration of (\S+ to \S+) *\.")
 _DEFAULT = re.compile(r" *\bDefault:? ?([^.]*(?:\.(?! |$)[^.]*)*)\.(?= |$)")
 _BOUNDS = re.compile(
@@ -40,7 +40,7 @@ def properties(kind: str, part: str) -> Schema:
 def fields(kind: str, part: str) -> str:
     """A table of every field of a spec or a status, and what else the API server refuses."""
     schema = properties(kind, part)
-    lines = ["| field | type | default | bounds | |", "| --- | --- | --- | --- | --- |"]
+    lines = ["| field | type | default | bounds | what it is |", "| --- | --- | --- | --- | --- |"]
     lines += [_row(path, node, needed) for path, node, needed in _walk(schema, part)]
     refused = [*_refusals(schema, part)]
     if refused:
@@ -68,7 +68,7 @@ def _row(path: str, node: Schema, needed: bool) -> str:
         kind, limits = "duration", [duration[1], *limits]
         limits = [limit for limit in limits if "characters" not in limit]
         text = _DURATION.sub("", text)
-    default = "**required**" if needed else ", ".join(dict.fromkeys(defaults)) or "–"
+    default = "**required**" if needed else ", ".join(dict.fromkeys(defaults)) or NONE
     bounds = ", ".join(_bounds(node) + [limit[0].lower() + limit[1:] for limit in limits])
     return f"| `{path}` | {kind} | {_cell(default)} | {_cell(bounds)} | {_cell(text)} |"
 
@@ -101,7 +101,7 @@ def _refusals(node: Schema, path: str) -> Iterator[str]:
 def settings() -> str:
     """A table of every setting."""
     options = {parameter.name for parameter in run.params}
-    lines = ["| variable | option | default | |", "| --- | --- | --- | --- |"]
+    lines = ["| variable | option | default | what it is |", "| --- | --- | --- | --- |"]
     for name, field in Settings.model_fields.items():
         option = f"`--{name.replace('_', '-')}`" if name in options else ""
         default = _value(field.get_default())
@@ -113,7 +113,7 @@ def settings() -> str:
 def _value(value: object) -> str:
     match value:
         case None:
-            return "–"
+            return NONE
         case timedelta():
             days = value // timedelta(days=1)
             return f"{days} days" if days and not value % timedelta(days=1) else span(value)
@@ -126,7 +126,7 @@ def _value(value: object) -> str:
 
 def meters() -> str:
     """A table of canaryd's own metrics."""
-    lines = ["| metric | type | labels | |", "| --- | --- | --- | --- |"]
+    lines = ["| metric | type | labels | what it counts |", "| --- | --- | --- | --- |"]
     for family in own_families():
         suffix = "_total" if family.type == "counter" else ""
         lines.append(
@@ -143,10 +143,8 @@ def own_families() -> list[Any]:
 
 
 def _labels(name: str) -> str:
-    inner = name.removeprefix("canaryd_")
-    collectors = Meters().registry._names_to_collectors  # noqa: SLF001 - nothing else tells labels
+    collectors = Meters().registry._names_to_collectors  # nothing public tells labels
     found: Sequence[str] = getattr(collectors[name], "_labelnames", ())
-    assert inner, name
     return ", ".join(f"`{label}`" for label in found)
 
 
@@ -178,7 +176,7 @@ def write(page: Path) -> bool:
 def main() -> None:
     for page in PAGES:
         if write(page):
-            sys.stdout.write(f"wrote {page}\n")
+            sys.stdout.write(f"wrote {page.relative_to(ROOT)}\n")
 
 
 if __name__ == "__main__":

@@ -9,11 +9,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-PAGES = (ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *DOCS.rglob("*.md"))
+PAGES = (
+    *(ROOT / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md")),
+    *sorted(DOCS.rglob("*.md")),
+)
 
-_FENCE = re.compile(r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```", re.M | re.S)
+_FENCE = re.compile(
+    r"^(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```", re.MULTILINE | re.DOTALL
+)
 _BLOCK = re.compile(
-    r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end of \S+ -->)", re.S
+    r"(?P<begin><!-- generated: (?P<name>[\w-]+) -->\n).*?(?P<end><!-- end of \S+ -->)", re.DOTALL
 )
 
 
@@ -61,6 +66,6 @@ def rows(page: Path, heading: str) -> dict[str, str]:
     """The table under a heading: the word in back quotes that begins each row, and the rest."""
     _, _, after = page.read_text().partition(f"\n## {heading}\n")
     section = after.partition("\n## ")[0]
-    found = re.findall(r"^\| `([^`]+)` \|(.*)\|$", section, re.M)
+    found = re.findall(r"^\| `([^`]+)` \|(.*)\|$", section, re.MULTILINE)
     assert found, f"{page.name} has no table under the heading {heading}"
     return dict(found)

@@ -1,0 +1,77 @@
+"""The outbox: in order, again after a failure, and what was delivered is known."""
+
+from __future__ import annotations
+
+from asyncio import TaskGroup
+from datetime import timedelta
+
+from canaryd.model.errors import RefusedError, ThrottledError
+from canaryd.model.names import Weight
+from canaryd.model.notice import Notice
+from canaryd.model.spec import Severity
+from canaryd.model.status import Status
+from canaryd.runtime.outbox import Outbox
+from canaryd.wire import watch
+from tests.runtime.fakes import KEY, START, HandClock, Meter, Receiver, canary, store
+
+
+def told(*severities: Severity) -> Status:
+    notices = tuple(
+        Notice(seq, "StepEntered", f"notice {seq}", severity, START, "Progressing", Weight(seq))
+        for seq, severity in enumerate(severities, start=1)
+    )
+    return Status(notices=notices, delivered={"events": 0, "ops": 0})
+
+
+async def deliver(status: Status, ops: Receiver, events: Receiver | None = None) -> Outbox:
+    clock = HandClock()
+    known = store(clock)
+    known.apply(watch.CANARIES, canary(status))
+    async with TaskGroup() as tasks:
+        outbox = Outbox(
+            store=known,
+            receivers=ops,
+            events=events or Receiver(),
+            clock=clock,
+            meter=Meter(),
+            tasks=tasks,
+        )
+        outbox.offer(KEY)
+        outbox.offer(KEY)
+    clock.seconds = 31
+    return outbox
+
+
+async def test_every_receiver_gets_every_notice_once_and_in_order() -> None:
+    ops, events = Receiver(), Receiver()
+    outbox = await deliver(told(Severity.WARN, Severity.ERROR, Severity.WARN), ops, events)
+    assert ops.got == events.got == [1, 2, 3]
+    assert outbox.delivered(KEY) == {"events": 3, "ops": 3}
+
+
+async def test_a_receiver_that_is_busy_gets_it_later() -> None:
+    ops = Receiver(ThrottledError("busy", retry_after=timedelta(0)))
+    await deliver(told(Severity.WARN, Severity.WARN), ops)
+    assert ops.got == [1, 2]
+
+
+async def test_a_notice_that_is_refused_does_not_stop_the_next() -> None:
+    ops = Receiver(RefusedError("no such channel"))
+    outbox = await deliver(told(Severity.WARN, Severity.WARN), ops)
+    assert ops.got == [2]
+    assert outbox.delivered(KEY)["ops"] == 2
+
+
+async def test_less_severe_notices_than_asked_for_are_passed_over() -> None:
+    ops, events = Receiver(), Receiver()
+    outbox = await deliver(told(Severity.INFO, Severity.WARN), ops, events)
+    assert ops.got == [2]
+    assert events.got == [1, 2]
+    assert outbox.delivered(KEY)["ops"] == 2
+
+
+async def test_deliveries_are_due_to_be_written_down_after_half_a_minute() -> None:
+    outbox = await deliver(told(Severity.WARN), Receiver())
+    assert outbox.unwritten() == [KEY]
+    outbox.forget(KEY)
+    assert outbox.unwritten() == []
