@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.cluster.daemon import Daemon
 from tests.cluster.release import ANALYSIS, Release
-from tests.world.faults import HTML, Cut, Fault, Gone, Hang, Silent, Status, prometheus_answer
+from tests.world.faults import HTML, Cut, End, Fault, Gone, Hang, Silent, Status, prometheus_answer
+from tests.world.world import World
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
-
-SLOW = {**ANALYSIS, "steps": [{"weight": 10, "for": "1s"}, {"weight": 50, "for": "1s"}]}
-del SLOW["stepWeights"]
 
 TWO = prometheus_answer(({"pod": "a"}, "1"), ({"pod": "b"}, "2"))
 INLINE = {
@@ -119,3 +120,29 @@ def test_a_disturbed_watch_loses_no_push(release: Release, fault: Fault) -> None
         release.push("6.7.2")
         release.wait_told("Promoted", 150)
     assert release.reasons.count("RolloutStarted") == 1
+
+
+@pytest.mark.timeout(400)
+def test_nothing_rises_while_the_watches_are_silent_and_it_says_so(
+    installed: World, tmp_path: Path, namespace: str
+) -> None:
+    """The API server answers writes, but its watches have said nothing: the world may have moved."""
+    waits = {"CANARYD_STALE_WATCH": "PT75S", "CANARYD_DEAD_WATCH": "PT10M"}
+    steps = [{"weight": weight, "for": "1s", "approval": True} for weight in (10, 50)]
+    analysis = {key: value for key, value in INLINE.items() if key != "stepWeights"}
+    with installed.api_proxy() as api, installed.prometheus_proxy() as metrics:
+        daemon = Daemon(installed, tmp_path, api=api, metrics=metrics, settings=waits)
+        daemon.start()
+        release = Release(daemon, namespace)
+        release.begin(analysis={**analysis, "steps": steps})
+        release.push("6.7.2")
+        release.wait_hold("ApprovalNeeded")
+        api.disturb(Silent())
+        release.ask("approve", step=1)
+        status = release.wait_hold("ApiUnavailable", 150)
+        assert "said nothing about" in status["hold"]["message"]
+        assert release.weights == (90, 10)
+        api.disturb(End())
+        release.wait_weight(50)
+        release.end()
+        daemon.terminate()

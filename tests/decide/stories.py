@@ -102,7 +102,7 @@ class Teller:
         work.exists, work.ready = False, 0
 
     def pause_deployment(self, wish: bool) -> None:
-        self.cluster.slots[self.run.slot(idle=True)].paused = wish
+        self.cluster.pause(self.run.slot(idle=True), wish=wish)
 
     def heal(self) -> None:
         """All disturbances stop; only what is wrong with a revision itself remains."""

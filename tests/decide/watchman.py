@@ -15,7 +15,7 @@ from canaryd.model.names import FIELD_MANAGER, Revision, SlotName
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Answered, Request, Routing, Sample, Snapshot, Verb, Workload
 from canaryd.model.spec import Metric, Otherwise
-from canaryd.model.status import HoldReason, Phase, Status
+from canaryd.model.status import CapReason, HoldReason, Phase, Status
 from tests.decide.signs import (
     ends,
     failing,
@@ -181,7 +181,8 @@ class Watchman:
         lost = self.lost or Lost(rollout.id)
         if lost.rollout != rollout.id:
             lost = Lost(rollout.id)
-        if not lost.away and work.ready == 0 and not work.moved and after.cap is not None:
+        cap = after.cap.reason if after.cap is not None else None
+        if not lost.away and work.ready == 0 and cap is CapReason.CANARY_LOST:
             lost = replace(lost, times=lost.times + 1, away=True)
         steady = work.ready >= max(1, ceil(work.replicas * threshold_of(snap)))
         steady = steady and work.revision == rollout.revision

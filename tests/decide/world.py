@@ -67,7 +67,7 @@ class Deployment:
             name=self.name,
             revision=self.template if known else None,
             last_revision=last,
-            moved=not self.named,
+            moved=not self.named and not self.paused,
             paused=self.paused,
             images={"podinfo": f"ghcr.io/podinfo:{self.template}"},
             replicas=self.replicas,
@@ -135,8 +135,17 @@ class Cluster:
         work.history.append(revision)
         work.generation += 1
         work.named = False
-        self.plan(naming, "named", slot, revision)
-        self.plan(naming + startup, "ready", slot, revision)
+        if not work.paused:
+            self.plan(naming, "named", slot, revision)
+            self.plan(naming + startup, "ready", slot, revision)
+
+    def pause(self, slot: SlotName, *, wish: bool) -> None:
+        """`kubectl rollout pause` and `resume`: what was pushed meanwhile takes effect then."""
+        work = self.slots[slot]
+        work.paused = wish
+        if not wish and not work.named:
+            self.plan(1, "named", slot, work.template)
+            self.plan(6, "ready", slot, work.template)
 
     def lose(self, slot: SlotName, left: int, back: float) -> None:
         """Pods become unready, and return after a while."""
@@ -156,9 +165,9 @@ class Cluster:
             work = self.slots[slot]
             if work.template != revision or not work.exists:
                 continue
-            if what == "named":
+            if what == "named" and not work.paused:
                 work.named, work.ready = True, 0
-            elif revision not in work.stuck:
+            elif what == "ready" and work.named and revision not in work.stuck:
                 work.ready = work.replicas
 
     def share(self, slot: SlotName) -> int:
