@@ -75,8 +75,9 @@ def target_moved(draft: Draft) -> Draft:
         return draft.change(cap=None) if moved else draft
     if rollout.failure is None:
         return other_revision(draft)
-    if canary.revision == rollout.previous:
-        return draft
+    rejected = draft.status.rejected
+    if canary.revision in (rollout.previous, rejected.revision if rejected else None):
+        return draft  # nothing to release: it is being taken back, as it should be
     return supersede(tell_failure(draft))
 
 

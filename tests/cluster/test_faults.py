@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.daemon import Daemon
-from tests.cluster.release import ANALYSIS, Release
+from tests.cluster.release import Release
 from tests.world.faults import HTML, Cut, End, Fault, Gone, Hang, Silent, Status, prometheus_answer
 from tests.world.world import World
 
@@ -126,7 +126,7 @@ def test_a_disturbed_watch_loses_no_push(release: Release, fault: Fault) -> None
 def test_nothing_rises_while_the_watches_are_silent_and_it_says_so(
     installed: World, tmp_path: Path, namespace: str
 ) -> None:
-    """The API server answers writes, but its watches have said nothing: the world may have moved."""
+    """Writes are answered, but no watch has said anything: the world may have moved."""
     waits = {"CANARYD_STALE_WATCH": "PT75S", "CANARYD_DEAD_WATCH": "PT10M"}
     steps = [{"weight": weight, "for": "1s", "approval": True} for weight in (10, 50)]
     analysis = {key: value for key, value in INLINE.items() if key != "stepWeights"}

@@ -184,7 +184,7 @@ class Load:
 
     async def _work(self, start: float, turns: Iterator[int]) -> None:
         connection = Connection(self._port, self._path, self._headers)
-        while True:
+        while not self._over.is_set():  # wait_for does not look when it is late already
             due = start + next(turns) / self._rate
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._over.wait(), due - time.monotonic())
