@@ -7,22 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.daemon import NAMESPACE, Daemon
+from tests.cluster.daemon import Daemon, install
 from tests.cluster.release import Release
 from tests.world.fixtures import namespace, world
 from tests.world.world import World
 
 __all__ = ["namespace", "world"]
 
-DEPLOY = Path(__file__).parents[2] / "deploy"
-
 
 @pytest.fixture(scope="session")
 def installed(world: World) -> World:
-    """What `kubectl apply -k deploy/base` installs; the daemon itself runs outside of the pod."""
-    world.kubectl("apply", "--server-side", "-k", str(DEPLOY / "base"))
-    world.kubectl("wait", "--for=condition=established", "--all", "crd", "--timeout=60s")
-    world.kubectl("-n", NAMESPACE, "delete", "deployment", "canaryd")
+    """A world with canaryd installed."""
+    install(world)
     return world
 
 

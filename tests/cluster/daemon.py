@@ -26,6 +26,15 @@ SHORT_WAITS = {
 }
 """What a person waits for is shortened here; decision tests use the real waits."""
 
+DEPLOY = Path(__file__).parents[2] / "deploy"
+
+
+def install(world: World) -> None:
+    """What `kubectl apply -k deploy/base` installs; the daemon itself runs outside of the pod."""
+    world.kubectl("apply", "--server-side", "-k", str(DEPLOY / "base"))
+    world.kubectl("wait", "--for=condition=established", "--all", "crd", "--timeout=60s")
+    world.kubectl("-n", NAMESPACE, "delete", "deployment", "canaryd")
+
 
 class Daemon:
     """`canaryd run` under the service account of deploy/, through the fault proxies."""

@@ -1,4 +1,4 @@
-"""Builders: a Canary of two slots as one decision sees it, at rest or in the middle of a rollout."""
+"""Builders: a Canary of two slots as one decision sees it, at rest or in mid-rollout."""
 
 from __future__ import annotations
 

@@ -207,7 +207,9 @@ class Watchman:
         asked = any(r.verb is Verb.RETRY for r in snap.requests)
         back = self.baseline is not None and after.rollout.revision == self.baseline
         demand(asked or not back, "putting the idle slot back was taken for a push")
-        if before.phase is Phase.IDLE and not (rejected and rejected.revision == before.idle_revision):
+        if before.phase is Phase.IDLE and not (
+            rejected and rejected.revision == before.idle_revision
+        ):
             self.baseline = before.idle_revision
         if rejected is not None and after.rollout.revision == rejected.revision:
             demand(asked, "a rejected revision was tried again")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from canaryd.decide.narrate import span
+from canaryd.decide.narrate import step_name
 from canaryd.model.notice import Notice
 from canaryd.model.spec import Severity
 from canaryd.model.status import Phase, Status, Verdict
@@ -235,7 +235,9 @@ class Act:
             hold=f"{status.hold.reason.value}: {status.hold.message}" if status.hold else "",
             checks=tuple(Line(gate.message, VERDICTS[gate.verdict]) for gate in status.gates),
             told=tuple(
-                Told(n.seq, (n.at - self._begun).total_seconds(), Line(n.sentence, MOODS[n.severity]))
+                Told(
+                    n.seq, (n.at - self._begun).total_seconds(), Line(n.sentence, MOODS[n.severity])
+                )
                 for n in status.notices
             ),
             verdict=self._verdict,
@@ -266,5 +268,5 @@ def step_words(status: Status, now: datetime) -> str:
         return ""
     if step.index < 0:
         return "before the first step"
-    ran = span(step.elapsed(now).__class__(seconds=round(step.elapsed(now).total_seconds())))
-    return f"step {step.index + 1} of {step.count} ({step.weight} %)" + (f", {ran}" if ran else "")
+    ran = round(step.elapsed(now).total_seconds())
+    return f"{step_name(step)}, {ran}s" if ran else step_name(step)

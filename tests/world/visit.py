@@ -7,6 +7,7 @@ import sys
 import sysconfig
 import tempfile
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from tests.world.build import build, say
@@ -34,21 +35,26 @@ def up() -> int:
     """Start a world in a namespace, and say how to get in, until Ctrl-C."""
     with tempfile.TemporaryDirectory(prefix="canaryd-world-") as made:
         folder = Path(made)
-
-        def entered(pid: int, own_users: bool) -> None:
-            users = ("-U", "--preserve-credentials") if own_users else ()
-            script = folder / "enter"
-            script.write_text(
-                ENTER.format(
-                    folder=folder,
-                    nsenter=" ".join(["nsenter", "-t", str(pid), *users, "-n"]),
-                    scripts=sysconfig.get_path("scripts"),
-                )
-            )
-            script.chmod(0o755)
-
         here = [sys.executable, "-m", "tests.world", "live", made]
-        return run(["env", f"PYTHONPATH={ROOT}", *here], entered=entered)
+        return run(["env", f"PYTHONPATH={ROOT}", *here], entered=enter_script(folder))
+
+
+def enter_script(folder: Path) -> Callable[[int, bool], None]:
+    """What `run` is told to call once inside: it writes folder/enter, the way in for a person."""
+
+    def entered(pid: int, own_users: bool) -> None:
+        users = ("-U", "--preserve-credentials") if own_users else ()
+        script = folder / "enter"
+        script.write_text(
+            ENTER.format(
+                folder=folder,
+                nsenter=" ".join(["nsenter", "-t", str(pid), *users, "-n"]),
+                scripts=sysconfig.get_path("scripts"),
+            )
+        )
+        script.chmod(0o755)
+
+    return entered
 
 
 def live(folder: str) -> int:
