@@ -69,7 +69,7 @@ class Meters:
         self._decisions.labels(phase.value).inc()
 
     def reconciled(self, seconds: float, outcome: str) -> None:
-        """Note a reconcile that ended with `outcome` (ok, transient, terminal, bug)."""
+        """Note a reconcile that ended: ok, conflict, transient, terminal, bug or cancelled."""
         self._reconcile.labels(outcome).observe(seconds)
 
     def queued(self, depth: int) -> None:
@@ -77,7 +77,7 @@ class Meters:
         self._queue.set(depth)
 
     def requested(self, verb: str, kind: str, outcome: str) -> None:
-        """Count a request to the API; `outcome` is a status code or what went wrong."""
+        """Count a request to the API; `outcome` is ok or the name of the error."""
         self._requests.labels(verb, kind, outcome).inc()
 
     def sampled(self, answered: Answered) -> None:

@@ -124,7 +124,9 @@ def _missing(case: Case, hold: Hold | None) -> list[str]:
     policy = _policy(case.spec, hold)
     if hold is None or policy is None or policy.then is Otherwise.HOLD:
         return []
-    left = whole(hold.since + policy.after - case.now)
+    silent = (gate.missing for gate in case.status.gates)
+    since = min((m.since for m in silent if m and m.reason is hold.reason), default=hold.since)
+    left = whole(since + policy.after - case.now)
     then = "rolled back" if policy.then is Otherwise.ROLL_BACK else "passed without them"
     return [f"{then} in {left} if samples stay away until then"]
 

@@ -12,7 +12,7 @@ from canaryd.cli.options import Where, cluster_options, example, output_option
 @click.command(
     epilog=example(
         "canaryd slot podinfo",
-        "kubectl set image deployment/$(canaryd slot podinfo --deployment) podinfod=podinfo:6.7.0",
+        "kubectl set image deployment/$(canaryd slot podinfo --deployment) podinfo=podinfo:6.7.0",
     )
 )
 @click.argument("name")

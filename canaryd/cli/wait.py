@@ -29,7 +29,7 @@ Exit codes:
 @click.command(
     help=HELP,
     epilog=example(
-        "kubectl set image deployment/podinfo-v2 podinfod=podinfo:6.7.0 && canaryd wait podinfo",
+        "kubectl set image deployment/podinfo-v2 podinfo=podinfo:6.7.0 && canaryd wait podinfo",
         "canaryd wait podinfo --image podinfo:6.7.0 --timeout 1h --fail-on-hold",
     ),
 )

@@ -10,10 +10,10 @@ from typing import Any, TypeAlias, TypeVar
 
 from canaryd.model.decision import Answer
 from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, SlotName, Weight
-from canaryd.model.notice import Tidings
+from canaryd.model.notice import TOLD_GATES, Tidings
 from canaryd.model.snapshot import Routing, Snapshot, Workload
 from canaryd.model.spec import Severity
-from canaryd.model.status import HoldReason, Phase, Rollout, Status
+from canaryd.model.status import Gate, HoldReason, Phase, Rollout, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,15 +119,23 @@ class Draft:
         """Return a draft whose rollout has these fields replaced."""
         return self.change(rollout=replace(self.rollout, **changes))
 
-    def tell(self, reason: str, sentence: str, severity: Severity = Severity.INFO) -> Draft:
+    def tell(
+        self,
+        reason: str,
+        sentence: str,
+        severity: Severity = Severity.INFO,
+        *,
+        gates: tuple[Gate, ...] | None = None,
+    ) -> Draft:
         """Return a draft that tells of a transition of the running rollout, if there is one."""
-        rollout = self.status.rollout
+        rollout, judged = self.status.rollout, self.status.gates if gates is None else gates
         tidings = Tidings(
             reason=reason,
             sentence=sentence,
             severity=severity,
             rollout=rollout.id if rollout else None,
             revision=rollout.revision if rollout else None,
+            gates=tuple(gate.message for gate in judged[:TOLD_GATES]),
         )
         return replace(self, tidings=(*self.tidings, tidings))
 

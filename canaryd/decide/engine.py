@@ -154,7 +154,7 @@ def show_hold(draft: Draft) -> Draft:
     """Show the most important hold; tell of it when it begins and when it ends."""
     before = draft.snap.status.hold
     if not draft.holds:
-        if before is not None and tells_of_end(draft, before):
+        if before is not None and tells_of_end(draft, before) and not draft.tidings:
             draft = draft.tell("HoldEnded", f"no longer held for {before.reason.value}: going on")
         return draft.change(hold=None)
     reason, message = min(draft.holds, key=lambda hold: ORDER[hold[0]])

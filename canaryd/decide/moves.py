@@ -85,12 +85,14 @@ def enter(draft: Draft, index: int, observed: Weight = NO_TRAFFIC) -> Draft:
 
 def enter_and_tell(draft: Draft, index: int) -> Draft:
     """Enter a step because the one before was passed."""
+    judged = draft.status.gates
     draft = enter(draft, index)
     step = sure(draft.status.step)
     asks = ", then waits for approval" if draft.snap.spec.analysis.steps[index].approval else ""
     thin = narrate.thin(draft, step.weight)
     sentence = f"{draft.canary.name} enters {narrate.step_name(step)}{asks}{thin}"
-    return draft.tell("StepEntered", sentence, Severity.WARN if thin else Severity.INFO)
+    severity = Severity.WARN if thin else Severity.INFO
+    return draft.tell("StepEntered", sentence, severity, gates=judged)
 
 
 def begin_promotion(draft: Draft) -> Draft:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
-from canaryd.model.notice import KEPT_NOTICES, TOLD_GATES, Notice, Tidings
+from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import Condition, Phase, Rollout, Status, Target
 
@@ -49,24 +49,17 @@ def number(
 ) -> tuple[Notice, ...]:
     """Give each of the tidings the next number; the oldest beyond the kept ones go."""
     notices = list(before.notices)
-    gates = tuple(gate.message for gate in (after.gates or before.gates)[:TOLD_GATES])
     for news in tidings:
         rollout = next(
             (r for r in (after.rollout, before.rollout) if r and r.id == news.rollout), None
         )
         seq = notices[-1].seq + 1 if notices else 1
-        notices.append(notice(seq, news, after, rollout=rollout, gates=gates, now=now))
+        notices.append(notice(seq, news, after, rollout, now))
     return tuple(notices[-KEPT_NOTICES:])
 
 
 def notice(
-    seq: int,
-    news: Tidings,
-    after: Status,
-    *,
-    rollout: Rollout | None,
-    gates: tuple[str, ...],
-    now: datetime,
+    seq: int, news: Tidings, after: Status, rollout: Rollout | None, now: datetime
 ) -> Notice:
     """One numbered transition."""
     return Notice(
@@ -80,7 +73,7 @@ def notice(
         rollout=news.rollout,
         revision=news.revision,
         images=rollout.images if rollout is not None else {},
-        gates=gates if news.reason in JUDGEMENTS else (),
+        gates=news.gates if news.reason in JUDGEMENTS else (),
     )
 
 

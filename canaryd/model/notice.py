@@ -19,6 +19,8 @@ class Tidings:
     severity: Severity = Severity.INFO
     rollout: str | None = None
     revision: Revision | None = None
+    gates: tuple[str, ...] = ()
+    """What the gates said when this was decided."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,8 @@ class Store:
         missing = [
             f"{kind} have not been listed yet" for kind in self._objects if kind not in self._heard
         ]
-        return [*self._failures.values(), *missing]
+        stale = self.stale()
+        return [*self._failures.values(), *missing, *([stale] if stale else [])]
 
     def stale(self) -> str | None:
         """A sentence naming the watch that is older than the limit; None when all are fresh."""

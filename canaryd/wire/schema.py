@@ -87,6 +87,7 @@ def _complete(node: Schema) -> str:
         case _:
             pass
     default = node.get("default")
-    if "default" in node and default is not None and not isinstance(default, dict | list):
+    plain = isinstance(default, str | int | float) and default != ""
+    if plain and not str(default).startswith("P"):  # an ISO duration is no number of seconds
         parts.append(f"Default {str(default).lower() if isinstance(default, bool) else default}.")
     return " ".join(parts)

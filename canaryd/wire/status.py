@@ -200,7 +200,7 @@ class CanaryStatus(StatusPart):
     )
     target: TargetStatus | None = Field(default=None, description="The idle slot's workload.")
     step: StepStatus | None = Field(default=None, description="The current step and its clock.")
-    rollout: RolloutStatus | None = Field(default=None, description="The running or last rollout.")
+    rollout: RolloutStatus | None = Field(default=None, description="The running rollout.")
     promoted: PromotedStatus | None = Field(default=None, description="The revision that serves.")
     rejected: RejectedStatus | None = Field(
         default=None, description="The revision that was taken back."

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from canaryd.model.decision import Decision
 from canaryd.model.names import FIELD_MANAGER, Key, Revision, SlotName, Weight
 from canaryd.model.snapshot import Answered, Request, Routing, Sample, Snapshot, Verb, Workload
 from canaryd.model.spec import (
@@ -19,7 +20,7 @@ from canaryd.model.spec import (
     Spec,
     Step,
 )
-from canaryd.model.status import Phase, Promoted, Rollout, Status, StepState, Target
+from canaryd.model.status import HoldReason, Phase, Promoted, Rollout, Status, StepState, Target
 
 T0 = datetime(2030, 1, 1, tzinfo=UTC)
 V1, V2 = SlotName("v1"), SlotName("v2")
@@ -152,3 +153,18 @@ def answers(*samples: Sample) -> dict[str, Sample]:
 def ask(verb: Verb, revision: Revision = NEW, **changes: Any) -> Request:
     base = Request(f"podinfo-{verb.value}-1", verb, revision, "ann@example.com", T0)
     return replace(base, **changes)
+
+
+def told(decision: Decision) -> list[str]:
+    """The reasons of the notices, in order."""
+    return [news.reason for news in decision.tidings]
+
+
+def written(decision: Decision) -> list[int]:
+    """The weights that are written."""
+    return [action.weight for action in decision.actions]
+
+
+def held(decision: Decision) -> HoldReason | None:
+    """The hold that is shown."""
+    return decision.status.hold.reason if decision.status.hold else None

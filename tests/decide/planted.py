@@ -151,7 +151,7 @@ def forget_previous(draft: Draft) -> Draft:
     return draft.change_rollout(previous=None) if draft.status.rollout else draft
 
 
-def fresh_deadline(snap: Snapshot, now: datetime, decision: Decision) -> Decision:  # noqa: ARG001
+def fresh_deadline(snap: Snapshot, now: datetime, decision: Decision) -> Decision:
     """The deadline starts anew with every decision."""
     rollout = decision.status.rollout
     if rollout is None or rollout.unready_since is None:
@@ -160,7 +160,7 @@ def fresh_deadline(snap: Snapshot, now: datetime, decision: Decision) -> Decisio
     return replace(decision, status=status)
 
 
-def swallow_push(snap: Snapshot, now: datetime, decision: Decision) -> Decision:  # noqa: ARG001
+def swallow_push(snap: Snapshot, now: datetime, decision: Decision) -> Decision:
     """A push whose pods are not ready at once is marked as seen and never analysed."""
     before, idle = snap.status, snap.status.idle_slot
     starts = before.phase is Phase.IDLE and decision.status.rollout is not None
@@ -178,14 +178,14 @@ def hold_restarts_step(snap: Snapshot, now: datetime, decision: Decision) -> Dec
     return replace(decision, status=status)
 
 
-def status_lies(snap: Snapshot, now: datetime, decision: Decision) -> Decision:  # noqa: ARG001
+def status_lies(snap: Snapshot, now: datetime, decision: Decision) -> Decision:
     """A hold shows weight 0 while users are on the canary."""
     if decision.status.hold is None:
         return decision
     return replace(decision, status=replace(decision.status, canary_weight=Weight(0)))
 
 
-def told_every_time(snap: Snapshot, now: datetime, decision: Decision) -> Decision:  # noqa: ARG001
+def told_every_time(snap: Snapshot, now: datetime, decision: Decision) -> Decision:
     """The reason for a hold is told with every decision."""
     status = snap.status
     if status.hold is None or decision.status.hold is None:

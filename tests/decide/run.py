@@ -18,8 +18,9 @@ from canaryd.model.snapshot import Problem, Snapshot, Verb
 from canaryd.model.spec import Spec
 from canaryd.model.status import HoldReason, Phase, Status
 from canaryd.wire.status import LARGEST_STATUS, parse_status, render_status
+from tests.decide.books import demand
 from tests.decide.build import sec
-from tests.decide.watchman import Watchman, demand
+from tests.decide.watchman import Watchman
 from tests.decide.world import Cluster, Collector
 
 Engine = Callable[[Snapshot, datetime], Decision]

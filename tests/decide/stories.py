@@ -9,9 +9,9 @@ from canaryd.model.names import Revision
 from canaryd.model.snapshot import Verb
 from canaryd.model.spec import Spec, Step
 from canaryd.model.status import Phase, Status
+from tests.decide.books import demand
 from tests.decide.build import V1, V2, sec
 from tests.decide.run import Crash, Engine, Run
-from tests.decide.watchman import demand
 from tests.decide.world import Cluster, Quality, refreshed
 
 

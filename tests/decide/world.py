@@ -1,4 +1,4 @@
-"""A simulated cluster: two slots, a route, a metrics server, people; actions applied as adapters do.
+"""A simulated cluster: two slots, a route, a metrics server, people who ask.
 
 It knows nothing of decisions; what is unsafe about a state is said by `tests.decide.watchman`.
 """

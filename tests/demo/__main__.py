@@ -95,7 +95,7 @@ def _console() -> Console:
 def _screen(console: Console) -> Iterator[Callable[[Scene], None]]:
     """What shows scenes: a live view on a terminal, else lines."""
     if not console.is_terminal:
-        yield Teller()
+        yield Teller(lambda line: console.print(Text(line)))
         return
     with Live(console=console, auto_refresh=False) as live:
         yield lambda scene: live.update(render(scene), refresh=True)
@@ -104,7 +104,8 @@ def _screen(console: Console) -> Iterator[Callable[[Scene], None]]:
 class Teller:
     """For pipes and CI: one line for each transition, and how it stands every few seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
         self._before: Scene | None = None
         self._stood = -OFTEN
 
@@ -113,8 +114,12 @@ class Teller:
         if due:
             self._stood = scene.elapsed
         for line in tell(self._before, scene, due=due):
-            print(line, flush=True)
+            self._say(line)
         self._before = scene
+
+
+def _complain(words: str) -> None:
+    Console(stderr=True, soft_wrap=True, highlight=False).print(Text(words))
 
 
 def main(args: list[str]) -> int:
@@ -128,13 +133,13 @@ def main(args: list[str]) -> int:
             case ["live", folder, *more]:
                 return inside(Path(folder), stay=bool(more))
             case _:
-                print(USAGE, file=sys.stderr)
+                _complain(USAGE)
                 return 2
     except (BuildError, NoNamespaceError) as error:
-        print(f"demo: {error}", file=sys.stderr)
+        _complain(f"demo: {error}")
         return 1
     except KeyboardInterrupt:
-        print("demo: ended", file=sys.stderr)
+        _complain("demo: ended")
         return INTERRUPTED
 
 

@@ -14,7 +14,7 @@ from canaryd.decide.narrate import step_name
 from canaryd.model.notice import Notice
 from canaryd.model.spec import Severity
 from canaryd.model.status import Phase, Status, Verdict
-from tests.demo.scene import Ending, Line, Mood, Scene, Side, Summary, Told
+from tests.demo.scene import Ending, Limits, Line, Mood, Scene, Side, Summary, Told
 
 PROMOTED, ROLLED_BACK = "Promoted", "RolledBack"
 NO_END = frozenset({"RolloutStarted", "StepEntered", "CheckFailed"})
@@ -39,9 +39,8 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What users saw: of each slot in the last seconds, and in all since the play began."""
+    """What users saw: of each slot lately, and in all since users came."""
 
-    window: float
     recent: Mapping[str, Seen]
     in_all: Mapping[str, Seen]
     sent: int
@@ -102,6 +101,8 @@ class Script:
 
     analysis: Mapping[str, Any]
     releases: tuple[Release, ...]
+    limits: Limits
+    """What the analysis allows."""
     glance: float = 0.5
     """How often is looked."""
     pause: float = 4
@@ -172,13 +173,14 @@ class Act:
         )
         end = self._until_told()
         ended = self._stage.now()
-        followed = end is not None and end.reason == release.ends and self._until_followed()
-        list(self._watch(self._script.pause))
+        as_hoped = end is not None and end.reason == release.ends and self._until_followed()
+        for look in self._watch(self._script.pause):
+            as_hoped = as_hoped and self._followed(look)  # and so it stays
         after = self._stage.traffic()
         return Ending(
             version=release.version,
             story=release.story,
-            as_hoped=followed,
+            as_hoped=as_hoped,
             sentence=end.sentence if end else f"no end within {self._script.patience:g} s",
             seconds=(ended - pushed).total_seconds(),
             sent=after.sent - before.sent,
@@ -191,8 +193,7 @@ class Act:
         for look in self._watch(self._script.patience):
             end = self._end(look.status)
             if end is not None:
-                mood = Mood.GOOD if end.reason == PROMOTED else Mood.BAD
-                self._verdict = Line(end.sentence, mood)
+                self._verdict = spoken(end)
                 return end
         return None
 
@@ -203,12 +204,12 @@ class Act:
 
     def _until_followed(self) -> bool:
         """Look until the split is as it should be, and every user has followed it."""
+        return any(map(self._followed, self._watch(self._script.patience)))
+
+    def _followed(self, look: Look) -> bool:
         serves = self.slot if self._release.ends == PROMOTED else self._serving
         wanted = {slot: 100 if slot == serves else 0 for slot in self._versions}
-        return any(
-            look.asked == wanted and look.traffic.share(serves) == wanted[serves]
-            for look in self._watch(self._script.patience)
-        )
+        return look.asked == wanted and look.traffic.share(serves) == wanted[serves]
 
     def _watch(self, seconds: float) -> Iterator[Look]:
         """Look, show, and rest a little, for so long."""
@@ -231,7 +232,7 @@ class Act:
             phase=status.phase.value,
             step=step_words(status, look.at),
             sides=(first, second),
-            window=look.traffic.window,
+            limits=self._script.limits,
             hold=f"{status.hold.reason.value}: {status.hold.message}" if status.hold else "",
             checks=tuple(Line(gate.message, VERDICTS[gate.verdict]) for gate in status.gates),
             told=tuple(
@@ -259,6 +260,12 @@ class Act:
             error_rate=100 * seen.failed / seen.requests if seen.requests else None,
             p99_ms=seen.p99_ms,
         )
+
+
+def spoken(notice: Notice) -> Line:
+    """A notice's sentence, and how it is meant."""
+    mood = Mood.GOOD if notice.reason == PROMOTED else MOODS[notice.severity]
+    return Line(notice.sentence, mood)
 
 
 def step_words(status: Status, now: datetime) -> str:

@@ -49,6 +49,14 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """From where on a value is shown as bad."""
+
+    error_rate: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class Scene:
     """One moment. Shares and rates are per cent."""
 
@@ -59,7 +67,7 @@ class Scene:
     phase: str
     step: str
     sides: tuple[Side, Side]
-    window: float
+    limits: Limits
     hold: str = ""
     checks: tuple[Line, ...] = ()
     told: tuple[Told, ...] = ()

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from tests.demo.play import PROMOTED, ROLLED_BACK, Release, Script
+from tests.demo.scene import Limits
 
+LIMITS = Limits(error_rate=1, p99_ms=150)
 CHECKS = [
-    {"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": "3s"},
-    {"name": "request-duration", "thresholdRange": {"max": 200}, "interval": "3s"},
+    {
+        "name": "request-success-rate",
+        "thresholdRange": {"min": 100 - LIMITS.error_rate},
+        "interval": "5s",
+    },
+    {"name": "request-duration", "thresholdRange": {"max": LIMITS.p99_ms}, "interval": "5s"},
 ]
-STEPS = [{"weight": weight, "for": "4s"} for weight in (10, 25, 50, 100)]
+STEPS = [{"weight": weight, "for": "5s"} for weight in (10, 25, 50, 100)]
 SCRIPT = Script(
-    analysis={"interval": "3s", "threshold": 2, "steps": STEPS, "metrics": CHECKS},
+    analysis={"interval": "5s", "threshold": 2, "steps": STEPS, "metrics": CHECKS},
+    limits=LIMITS,
     releases=(
         Release("6.7.2", "A good release: podinfo 6.7.2", PROMOTED),
         Release(

@@ -1,4 +1,4 @@
-"""The stage on the test world: a real API server, Envoy and Prometheus, and canaryd as it is deployed."""
+"""The stage on the test world: a real API server, Envoy and Prometheus, canaryd as deployed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ SLOTS = ("v1", "v2")
 RATE = 200
 CONNECTIONS = 48
 WINDOW = 3.0
-"""So many seconds of traffic are looked back upon."""
+"""So many seconds of traffic are looked back upon, but never past a change of the weights."""
+SETTLES = 0.3
+"""So long after it was written a change of the weights is on its way to every request."""
 USUAL_DELAY = 40
 BY = "podinfo-"
 
@@ -36,7 +38,7 @@ class StageError(Exception):
 
 
 class WorldStage:
-    """The podinfo 90/10 case on a world. `with WorldStage(…) as stage: …` ends all that it began."""
+    """The podinfo 90/10 case on a world; leaving its `with` ends all that it began."""
 
     def __init__(
         self, world: World, folder: Path, say: Say, *, namespace: str = "demo", host: str = "*"
@@ -47,6 +49,8 @@ class WorldStage:
         self._behind = ExitStack()
         self._daemon: Daemon | None = None
         self._users: Load | None = None
+        self._asked: dict[str, int] = {}
+        self._asked_since = 0.0
 
     def __enter__(self) -> WorldStage:
         return self
@@ -90,20 +94,22 @@ class WorldStage:
     def asked(self) -> Mapping[str, int]:
         """The two weights in the VirtualService."""
         found = self._world.get("virtualservices", self._namespace, "podinfo")
-        return {
+        asked = {
             route["destination"]["subset"]: route.get("weight", 0)
             for route in found["spec"]["http"][-1]["route"]
         }
+        if asked != self._asked:
+            self._asked, self._asked_since = asked, time.monotonic() + SETTLES
+        return asked
 
     def traffic(self) -> Traffic:
         """What the load generator has counted."""
         if self._users is None:
             raise StageError("nobody has come yet")
-        since = time.monotonic() - WINDOW
-        recent = [one for one in self._users.history if one.answered >= since]
+        since = max(time.monotonic() - WINDOW, self._asked_since)
+        recent = [one for one in self._users.history if one.sent >= since]
         counts = self._users.counts
         return Traffic(
-            window=WINDOW,
             recent={slot: seen(recent, BY + slot) for slot in SLOTS},
             in_all={slot: Seen(counts.of(BY + slot)) for slot in SLOTS},
             sent=counts.total(),

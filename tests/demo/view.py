@@ -20,9 +20,7 @@ WIDEST = 110
 BAR = 20
 LAST = 4
 """So many notices are shown."""
-BAD_ERRORS, BAD_P99 = 1.0, 200.0
-"""From here on a value is red; what canaryd makes of it is for its checks to say."""
-UNKNOWN = "–"
+UNKNOWN = "-"
 TRY = """\
 make demo DEMO_ARGS=--stay                          this, then left running for you to try:
   canaryd why podinfo -n demo                       where it is, why, and what comes next
@@ -93,7 +91,7 @@ def _sides(scene: Scene) -> Table:
         table.add_column(name, no_wrap=True)
     table.add_column("asked", justify="right", no_wrap=True)
     table.add_column("observed", justify="right", no_wrap=True)
-    table.add_column(f"last {scene.window:g} s", width=BAR, no_wrap=True)
+    table.add_column("by users", width=BAR, no_wrap=True)
     table.add_column("errors", justify="right", no_wrap=True)
     table.add_column("p99", justify="right", no_wrap=True)
     for side in scene.sides:
@@ -105,8 +103,8 @@ def _sides(scene: Scene) -> Table:
             f"{side.asked} %",
             percent(side.observed),
             Text(bar(side.observed or 0), style=style),
-            _valued(percent(side.error_rate), bad=(side.error_rate or 0) > BAD_ERRORS),
-            _valued(milliseconds(side.p99_ms), bad=(side.p99_ms or 0) > BAD_P99),
+            _valued(percent(side.error_rate), bad=(side.error_rate or 0) > scene.limits.error_rate),
+            _valued(milliseconds(side.p99_ms), bad=(side.p99_ms or 0) > scene.limits.p99_ms),
         )
     return table
 

@@ -40,11 +40,22 @@ def properties(kind: str, part: str) -> Schema:
 def fields(kind: str, part: str) -> str:
     """A table of every field of a spec or a status, and what else the API server refuses."""
     schema = properties(kind, part)
+    if part == "status":
+        return _status_fields(schema)
     lines = ["| field | type | default | bounds | what it is |", "| --- | --- | --- | --- | --- |"]
     lines += [_row(path, node, needed) for path, node, needed in _walk(schema, part)]
     refused = [*_refusals(schema, part)]
     if refused:
         lines += ["", "The API server also refuses:", "", *refused]
+    return "\n".join(lines)
+
+
+def _status_fields(schema: Schema) -> str:
+    """A table without defaults and bounds: nobody but canaryd writes a status."""
+    lines = ["| field | type | what it is |", "| --- | --- | --- |"]
+    for path, node, _ in _walk(schema, "status"):
+        text = _BOUNDS.sub("", _DEFAULT.sub("", str(node.get("description", ""))))
+        lines.append(f"| `{path}` | {_type(node)} | {_cell(text)} |")
     return "\n".join(lines)
 
 
