@@ -74,7 +74,7 @@ long: venv ## The fast tests with 60 times the generated histories
 
 .PHONY: demo
 demo: venv ## A good release and a bad one, live, on the test world
-	$(BIN)/python -m tests.demo $(DEMO_ARGS)
+	@$(BIN)/python -m tests.demo $(DEMO_ARGS)
 
 .PHONY: world
 world: venv ## Start the test world for a person; says how to use it

@@ -60,7 +60,9 @@ def by_canaryd(release: Release, number: int) -> float:
     def bad_answer() -> float:
         with daemon.metrics.fault(prometheus_answer(({}, "9")), path="/api/v1/query"):
             release.wait_phase("Idle")
-        return next(asked.at for asked in daemon.metrics.requests if asked.at > began and asked.fault)
+        return next(
+            asked.at for asked in daemon.metrics.requests if asked.at > began and asked.fault
+        )
 
     taken = last_response(release, bad_answer)
     assert release.weights == (100, 0)

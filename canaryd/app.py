@@ -247,7 +247,6 @@ class Leader:
         collector = Collector(store=store, metrics=parts.metrics, clock=clock, tasks=tasks)
         timers.every("collector", parts.settings.pump, collector.tick)
         commit = Commit(
-            store=store,
             writer=writer,
             answers=writer,
             history=parts.history,

@@ -117,7 +117,14 @@ class Router(Protocol):
         ...
 
     async def set_weight(
-        self, objects: Objects, key: Key, spec: Spec, slot: Slot, weight: Weight
+        self,
+        objects: Objects,
+        key: Key,
+        spec: Spec,
+        slot: Slot,
+        weight: Weight,
+        *,
+        labels: Mapping[SlotName, Mapping[str, str]],
     ) -> None:
         """Give the slot that share; touches the two weights and nothing else."""
         ...

@@ -74,7 +74,7 @@ def paused(draft: Draft) -> Draft:
 
 def no_safe_side(draft: Draft) -> Draft:
     """Never send users to a side that cannot serve them: such a fall does not happen."""
-    if draft.primary.ready > 0 or wanted(draft) >= draft.observed:
+    if draft.primary.serves or wanted(draft) >= draft.observed:
         return draft
     message = (
         f"no pod of {draft.primary.name}, the serving slot, is ready: "

@@ -89,6 +89,8 @@ class Draft:
 
         Where the pair's sum is not 100, the share that comes back is a rounded one.
         """
+        if self.snap.routing is None:
+            return self.status.canary_weight
         step = self.status.step
         for weight in (self.status.canary_weight, step.weight if step else NO_TRAFFIC):
             if self.routing.shows(self.slot, weight):

@@ -92,7 +92,8 @@ def halted(draft: Draft) -> Decision:
     if step is not None:
         still = replace(step, stayed=step.elapsed(draft.now), running_since=None, live_since=None)
         draft = draft.change(step=still)
-    return Decision(status=draft.status)
+    draft = serve_requests(draft)  # an abort counts, also while the route cannot be read
+    return Decision(status=draft.status, tidings=draft.tidings, answers=draft.answers)
 
 
 def go_on(draft: Draft) -> Draft:

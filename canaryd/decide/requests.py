@@ -68,6 +68,8 @@ def retry(draft: Draft, request: Request) -> Draft:
 
 def serve_rollout(draft: Draft, request: Request) -> Draft:
     """A request for the running rollout."""
+    if outdone(draft, request):
+        return done(draft, request, "a later request took its place")
     match request.verb:
         case Verb.APPROVE:
             return approve(draft, request)
@@ -85,6 +87,17 @@ def serve_rollout(draft: Draft, request: Request) -> Draft:
             return done(draft, request, "its rollout is running")
         case _:
             assert_never(request.verb)
+
+
+def outdone(draft: Draft, request: Request) -> bool:
+    """Whether a later one says the same or the opposite: only the last of them has an effect.
+
+    Without this a pause and a resume that both wait for an answer would be told again and again.
+    """
+    toggles = (Verb.PAUSE, Verb.RESUME)
+    later = draft.snap.requests[draft.snap.requests.index(request) + 1 :]
+    same = [one for one in later if one.revision == request.revision and one.verb in toggles]
+    return request.verb in toggles and bool(same)
 
 
 def promote(draft: Draft, request: Request) -> Draft:

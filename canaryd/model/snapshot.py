@@ -33,7 +33,15 @@ class Workload:
     images: Mapping[str, str] = field(default_factory=dict[str, str])
     replicas: int = 0
     ready: int = 0
+    """Ready pods of the current revision."""
+    serving: int | None = None
+    """Ready pods of any revision; None when there are none but those of the current one."""
     generation: int = 0
+
+    @property
+    def serves(self) -> bool:
+        """Whether it can answer users, with whatever revision."""
+        return (self.ready if self.serving is None else self.serving) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +62,10 @@ class Routing:
     resource_version: str
     writer: str | None = None
     """Who last wrote the weights, by field manager."""
+    labels: Mapping[SlotName, Mapping[str, str]] = field(
+        default_factory=dict[SlotName, Mapping[str, str]]
+    )
+    """The pod labels by which the slots were told apart; a write goes by the same."""
     advice: tuple[Advice, ...] = ()
 
     def raw(self, weight: Weight) -> int:
@@ -150,6 +162,8 @@ class Snapshot:
     """Unanswered requests, oldest first."""
     stale: str | None = None
     """A sentence naming the watch that is too old to act on; None when all are fresh."""
+    resource_version: str = ""
+    """The Canary's version that this was decided on: the condition of its status' write."""
     denied: str | None = None
     """A sentence naming the permission that the last write lacked."""
     waits: Waits = field(default_factory=Waits)

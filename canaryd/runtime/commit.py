@@ -13,7 +13,6 @@ from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import Status
 from canaryd.ports import Answers, Clock, History, Writer
-from canaryd.runtime.store import Store
 from canaryd.wire.patch import merge_patch
 from canaryd.wire.status import render_status
 from canaryd.wire.watch import CANARIES
@@ -45,14 +44,12 @@ class Commit:
     def __init__(
         self,
         *,
-        store: Store,
         writer: Writer,
         answers: Answers,
         history: History,
         outbox: Telling,
         clock: Clock,
     ) -> None:
-        self._store = store
         self._writer = writer
         self._answers = answers
         self._history = history
@@ -62,7 +59,7 @@ class Commit:
     async def __call__(
         self, snap: Snapshot, decision: Decision, now: datetime, problems: tuple[Problem, ...]
     ) -> tuple[Notice, ...]:
-        """Write the status if it says something new, then answer; returns the new notices."""
+        """Write the status if it says something new; returns the new notices."""
         before = snap.status
         told = {**before.delivered, **self._outbox.delivered(snap.key)}
         after = next_status(snap, decision, now, problems=problems, delivered=told)
@@ -76,18 +73,20 @@ class Commit:
             news = tuple(notice for notice in after.notices if notice.seq > last)
             self._history.record(snap.key, before, after, news)
             self._outbox.offer(snap.key)
-        for answer in decision.answers:
-            await self._answers.answer(snap.key, answer)
         return news
+
+    async def answer(self, key: Key, decision: Decision) -> None:
+        """Tell those who asked; their effect stands in the status by now."""
+        for answer in decision.answers:
+            await self._answers.answer(key, answer)
 
     def forget(self, key: Key) -> None:
         """The Canary is gone: nothing is told of it any more."""
         self._outbox.forget(key)
 
     async def _write(self, snap: Snapshot, before: Status, after: Status) -> None:
-        canary = self._store.canaries[snap.key]
         patch = merge_patch(render_status(before), render_status(after))
         if patch:
             await self._writer.patch_status(
-                CANARIES, snap.key, patch, resource_version=canary.resource_version
+                CANARIES, snap.key, patch, resource_version=snap.resource_version
             )

@@ -61,7 +61,7 @@ class Controller:
         try:
             await self._reconcile(key)
         except ConflictError:
-            self._queue.add(key)  # the object was re-read: decide again on what is true now
+            self._later(key)  # sooner when the object that was re-read is news: that enqueues
             return "conflict"
         except ThrottledError as error:
             self._timers.set(key, self._clock.now() + error.retry_after)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -44,7 +45,7 @@ class Gatherer:
         key, namespace = canary.key, canary.key.namespace
         deployments = {s.name: self._deployment(namespace, s.deployment) for s in spec.slots}
         labels = {
-            name: read_template(bytes(found.spec.template)).labels
+            name: self._labels(found, status)
             for name, found in deployments.items()
             if found is not None
         }
@@ -70,6 +71,7 @@ class Gatherer:
             samples=dict(self._store.samples.get(key, {})),
             requests=self._requests(key),
             stale=self._store.stale(),
+            resource_version=canary.resource_version,
             denied=self._store.denied.get(key),
             waits=self._waits,
         )
@@ -78,6 +80,19 @@ class Gatherer:
         found: watch.DeploymentObject | None = self._store.get(watch.DEPLOYMENTS, namespace, name)
         return found
 
+    def _labels(self, deployment: watch.DeploymentObject, status: Status) -> Mapping[str, str]:
+        """The labels of a slot's pods.
+
+        In a rollout those of the judged revision while it is there: a push that its subset does
+        not select must still be taken off the traffic.
+        """
+        meta = deployment.metadata
+        judged = status.rollout.revision if status.rollout is not None else None
+        for owned in self._store.owned_by(meta.namespace, meta.uid):
+            if judged is not None and owned.metadata.labels.get(HASH_LABEL) == judged:
+                return read_template(bytes(owned.spec.template)).labels
+        return read_template(bytes(deployment.spec.template)).labels
+
     def _workload(
         self, namespace: str, name: str, deployment: watch.DeploymentObject | None
     ) -> Workload:
@@ -85,17 +100,20 @@ class Gatherer:
             return Workload(name=name, exists=False)
         meta, spec = deployment.metadata, deployment.spec
         number = meta.annotations.get(REVISION)
+        owned = list(self._store.owned_by(namespace, meta.uid))
         current = next(
             (
-                owned
-                for owned in self._store.owned_by(namespace, meta.uid)
-                if number is not None and owned.metadata.annotations.get(REVISION) == number
+                one
+                for one in owned
+                if number is not None and one.metadata.annotations.get(REVISION) == number
             ),
             None,
         )
         template = read_template(bytes(spec.template))
         observed = deployment.status.observed_generation >= meta.generation
-        last = Revision(current.metadata.labels[HASH_LABEL]) if current is not None else None
+        last = None
+        if current is not None and HASH_LABEL in current.metadata.labels:
+            last = Revision(current.metadata.labels[HASH_LABEL])
         moved = (
             current is not None
             and read_template(bytes(current.spec.template)).digest != template.digest
@@ -109,6 +127,7 @@ class Gatherer:
             images=template.images,
             replicas=spec.replicas,
             ready=current.status.ready_replicas if current is not None else 0,
+            serving=sum(one.status.ready_replicas for one in owned),
             generation=meta.generation,
         )
 

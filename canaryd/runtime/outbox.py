@@ -142,10 +142,11 @@ class Outbox:
                 if notice is None or (alert is None and name != EVENTS):
                     return
                 self._count_lost(key, name, notice)
+                uid = self._store.canaries[key].uid
                 wait = await self._try(key, name, notice, alert, failures + 1)
                 if wait is None:
                     failures = 0
-                    self._mark(key, name, notice.seq)
+                    self._mark(key, uid, name, notice.seq)
                 else:
                     failures += 1
                     await asyncio.sleep(wait.total_seconds())
@@ -184,10 +185,10 @@ class Outbox:
                 await provider.send(notice, key=key, uid=uid)
             self._meter.notified(alert.name, delivered=True)
 
-    def _mark(self, key: Key, name: str, seq: int) -> None:
+    def _mark(self, key: Key, uid: str, name: str, seq: int) -> None:
         box = self._box(key)
-        if box is None:
-            return
+        if box is None or box.uid != uid:
+            return  # it was made anew meanwhile: the notice was of the old one
         box.delivered[name] = seq
         if name != EVENTS and box.since is None:
             box.since = self._clock.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -13,6 +14,7 @@ from canaryd.decide.lifecycle import missing_workloads
 from canaryd.model.decision import Action, Decision, Observe
 from canaryd.model.errors import TerminalError
 from canaryd.model.names import Key
+from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.ports import Clock, Meter, Router, Timers
 from canaryd.runtime.commit import Commit
@@ -69,6 +71,7 @@ class Reconcile:
             self._timers.set(key, None)
             if snapshot is None:
                 self._commit.forget(key)
+                self._unusable.forget(key)
                 self._meter.forget(key)
             else:
                 await self._unusable(key, snapshot)
@@ -82,14 +85,21 @@ class Reconcile:
         except TerminalError as error:
             await self._say_denied(snapshot, str(error), now)
             raise
-        if snapshot.denied is not None:
-            self._store.deny(key, None)
-            snapshot = replace(snapshot, denied=None)
         news = await self._commit(snapshot, decision, now, snapshot.problems)
         self._collector.want(snapshot, decision.observe)
         self._timers.set(key, decision.wake_at)
         self._meter.decided(decision.status.phase)
         self._meter.canary(key, decision.status)
+        self._log(key, news)
+        try:
+            await self._commit.answer(key, decision)
+        except TerminalError as error:
+            self._store.deny(key, str(error))
+            raise
+        if snapshot.denied is not None:
+            self._store.deny(key, None)
+
+    def _log(self, key: Key, news: Iterable[Notice]) -> None:
         for notice in news:
             log.info(
                 "transition",
@@ -103,7 +113,12 @@ class Reconcile:
     async def _perform(self, snap: Snapshot, action: Action) -> None:
         """Carry out one action: one write of one object, conditional on what was decided upon."""
         slot = snap.spec.slot(action.slot)
-        await self._router.set_weight(self._store, snap.key, snap.spec, slot, action.weight)
+        if snap.routing is None:
+            return  # nothing is decided about a route that cannot be read
+        labels = snap.routing.labels
+        await self._router.set_weight(
+            self._store, snap.key, snap.spec, slot, action.weight, labels=labels
+        )
 
     async def _say_denied(self, snap: Snapshot, message: str, now: datetime) -> None:
         """A write was denied: nothing of the decision counts, but its owner must know why."""

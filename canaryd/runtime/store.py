@@ -9,7 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Sample
@@ -24,6 +24,29 @@ def outdated(meta: watch.Meta, known: watch.Meta) -> bool:
     version, than = meta.resource_version, known.resource_version
     comparable = meta.uid == known.uid and version.isdigit() and than.isdigit()
     return comparable and int(version) <= int(than)
+
+
+Relation: TypeAlias = tuple[str, str, str]
+"""How an object belongs to another: the verb, the namespace, and the other's uid or name."""
+REMEMBERED_GONE = 10_000
+"""So many uids of deleted objects are remembered, in order of their end."""
+
+
+def asked_of(key: Key) -> Relation:
+    """The relation of requests to their Canary."""
+    return ("asks for", key.namespace, key.name)
+
+
+def relations(obj: object) -> tuple[Relation, ...]:
+    """What this version of an object belongs to."""
+    match obj:
+        case watch.ReplicaSetObject(metadata=meta):
+            owners = meta.owner_references
+            return tuple(("owned by", meta.namespace, owner.uid) for owner in owners)
+        case watch.RequestObject():
+            return (asked_of(canary_of(obj)),)
+        case _:
+            return ()
 
 
 class Store:
@@ -41,8 +64,8 @@ class Store:
         self._stale_after = stale_after
         self._enqueue = enqueue
         self._objects: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in kinds}
-        self._owned: defaultdict[tuple[str, str], set[str]] = defaultdict(set)
-        self._asked: defaultdict[Key, set[str]] = defaultdict(set)
+        self._related: defaultdict[Relation, set[str]] = defaultdict(set)
+        self._gone: dict[str, None] = {}
         self._heard: dict[str, float] = {}
         self._failures: dict[str, str] = {}
         self.synced = asyncio.Event()
@@ -58,7 +81,7 @@ class Store:
         """A full list arrived: what is not in it is gone."""
         names = {(obj.metadata.namespace, obj.metadata.name) for obj in objects}
         for namespace, name in [place for place in self._objects[kind] if place not in names]:
-            self.remove(kind, namespace, name)
+            self._remove(kind, namespace, name)
         for obj in objects:
             self.apply(kind, obj)
         self.heard(kind)
@@ -69,39 +92,43 @@ class Store:
         before = self._objects[kind].get(place)
         if before is not None and outdated(obj.metadata, before.metadata):
             return
+        if obj.metadata.uid in self._gone:
+            return  # the late answer to a write of ours must not bring it back
+        self._unrelate(before)
         self._objects[kind][place] = obj
-        match obj:
-            case watch.CanaryObject():
-                self._put_canary(obj)
-            case watch.ReplicaSetObject():
-                for owner in obj.metadata.owner_references:
-                    self._owned[place[0], owner.uid].add(place[1])
-            case watch.RequestObject():
-                self._asked[canary_of(obj)].add(place[1])
-            case _:
-                pass
+        for relation in relations(obj):
+            self._related[relation].add(place[1])
+        if isinstance(obj, watch.CanaryObject):
+            self._put_canary(obj)
         for key in self.index.concerned(kind, obj):
             self._enqueue(key)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
-        """An object is gone."""
+        """An object is gone, for good."""
+        obj = self._remove(kind, namespace, name)
+        if obj is not None:
+            self._gone[obj.metadata.uid] = None
+            while len(self._gone) > REMEMBERED_GONE:
+                del self._gone[next(iter(self._gone))]
+
+    def _remove(self, kind: str, namespace: str, name: str) -> Any | None:  # noqa: ANN401
         obj = self._objects[kind].pop((namespace, name), None)
-        match obj:
-            case None:
-                return
-            case watch.CanaryObject():
-                self._drop_canary(Key(namespace, name))
-            case watch.ReplicaSetObject():
-                for owner in obj.metadata.owner_references:
-                    self._owned[namespace, owner.uid].discard(name)
-                    if not self._owned[namespace, owner.uid]:
-                        del self._owned[namespace, owner.uid]
-            case watch.RequestObject():
-                self._asked[canary_of(obj)].discard(name)
-            case _:
-                pass
+        if obj is None:
+            return None
+        self._unrelate(obj)
+        if isinstance(obj, watch.CanaryObject):
+            self._drop_canary(Key(namespace, name))
         for key in self.index.concerned(kind, obj):
             self._enqueue(key)
+        return obj
+
+    def _unrelate(self, obj: Any | None) -> None:  # noqa: ANN401
+        if obj is None:
+            return
+        for relation in relations(obj):
+            self._related[relation].discard(obj.metadata.name)
+            if not self._related[relation]:
+                del self._related[relation]
 
     def heard(self, kind: str) -> None:
         """The watch of this kind is alive."""
@@ -135,12 +162,12 @@ class Store:
 
     def owned_by(self, namespace: str, uid: str) -> Iterable[watch.ReplicaSetObject]:
         """The ReplicaSets that this object owns."""
-        names = self._owned.get((namespace, uid), ())
+        names = self._related.get(("owned by", namespace, uid), ())
         return [self._objects[watch.REPLICASETS][namespace, name] for name in names]
 
     def requests(self, key: Key) -> Iterable[watch.RequestObject]:
         """The requests about this Canary, answered ones too."""
-        names = self._asked.get(key, ())
+        names = self._related.get(asked_of(key), ())
         return [self._objects[watch.REQUESTS][key.namespace, name] for name in names]
 
     def unready(self) -> list[str]:
@@ -172,10 +199,10 @@ class Store:
 
     def deny(self, key: Key, message: str | None) -> None:
         """A write was forbidden, or succeeded again."""
-        if message is None:
-            self.denied.pop(key, None)
-        else:
+        if message is not None:
             self.denied[key] = message
+        elif self.denied.pop(key, None) is not None:
+            self._enqueue(key)
 
     def enqueue_all(self) -> None:
         """Have every Canary decided again, from memory."""

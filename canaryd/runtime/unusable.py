@@ -22,10 +22,20 @@ class Unusable:
         self._store = store
         self._writer = writer
         self._clock = clock
+        self._said: dict[Key, tuple[str, int, str]] = {}
+
+    def forget(self, key: Key) -> None:
+        """The Canary is gone."""
+        self._said.pop(key, None)
 
     async def __call__(self, key: Key, problem: Problem) -> None:
         """Write the condition, if it does not stand there already."""
         canary = self._store.canaries[key]
+        said = (canary.uid, canary.generation, problem.message)
+        if not isinstance(canary.status, Status):
+            if self._said.get(key) == said:
+                return  # what stands there cannot be compared; once is enough
+            self._said[key] = said
         before = canary.status if isinstance(canary.status, Status) else None
         known = before if before is not None else Status()
         facts = stalled((problem,))

@@ -95,8 +95,8 @@ class MetricModel(WireModel):
     )
     name: Label = Field(
         description="The metric's name, unique in this Canary. Built in, without a query:"
-        " request-success-rate (per cent of requests that are not 5xx) and request-duration"
-        " (99th percentile in milliseconds). At most 63 characters."
+        " request-success-rate (per cent of requests answered, and not with 5xx) and"
+        " request-duration (99th percentile in milliseconds). At most 63 characters."
     )
     threshold_range: RangeModel = Field(
         description="The range in which the metric's value passes; min, max or both."

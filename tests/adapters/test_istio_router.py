@@ -142,7 +142,7 @@ SPLIT = {"route": [to("v1", 90), to("v2", 10)]}
 
 def test_the_podinfo_case_is_read_without_a_word() -> None:
     routing = routed(Shelf(virtual_service(SPLIT), rule()))
-    assert routing == Routing({V1: 90, V2: 10}, 100, "7")
+    assert routing == Routing({V1: 90, V2: 10}, 100, "7", labels=LABELS)
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ async def patched(shelf: Shelf, slot: str, weight: int) -> list[Mapping[str, Any
     writer = RecordingWriter()
     wanted = spec()
     await IstioRouter(writer).set_weight(
-        shelf, KEY, wanted, wanted.slot(SlotName(slot)), Weight(weight)
+        shelf, KEY, wanted, wanted.slot(SlotName(slot)), Weight(weight), labels=LABELS
     )
     if not writer.patches:
         return []

@@ -195,7 +195,7 @@ async def test_a_weight_is_written_and_nothing_else_of_the_users_object(
         read = router.read(sink, key, wanted, LABELS)
         assert isinstance(read, Routing)
         assert (read.weights, read.writer) == ({V1: 90, V2: 10}, "kubectl-client-side-apply")
-        await router.set_weight(sink, key, wanted, wanted.slot(V2), Weight(25))
+        await router.set_weight(sink, key, wanted, wanted.slot(V2), Weight(25), labels=LABELS)
         read = router.read(sink, key, wanted, LABELS)
         assert isinstance(read, Routing)
         assert (read.weights, read.writer) == ({V1: 75, V2: 25}, "canaryd")
@@ -216,11 +216,11 @@ async def test_whoever_writes_in_between_is_not_overwritten(
         router = IstioRouter(writer(api, stale))
         put(installed, namespace, weights=(60, 40))
         with pytest.raises(ConflictError):
-            await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25))
+            await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25), labels=LABELS)
         read = router.read(stale, key, wanted, LABELS)
         assert isinstance(read, Routing)
         assert read.weights == {V1: 60, V2: 40}
-        await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25))
+        await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25), labels=LABELS)
     assert [entry["weight"] for entry in route(installed, namespace)["http"][-1]["route"]] == [
         75,
         25,
@@ -262,10 +262,14 @@ async def test_a_write_whose_answer_got_lost_is_found_out_by_the_next_one(
             stale.objects = dict(sink.objects)
             router = IstioRouter(writer(api, stale))
             with proxy.fault(LoseAnswer(), method="PATCH"), pytest.raises(UnreachableError):
-                await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25))
+                await router.set_weight(
+                    stale, key, wanted, wanted.slot(V2), Weight(25), labels=LABELS
+                )
             with pytest.raises(ConflictError):
-                await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25))
-            await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25))
+                await router.set_weight(
+                    stale, key, wanted, wanted.slot(V2), Weight(25), labels=LABELS
+                )
+            await router.set_weight(stale, key, wanted, wanted.slot(V2), Weight(25), labels=LABELS)
             assert len([r for r in proxy.requests if r.method == "PATCH"]) == 2
 
 

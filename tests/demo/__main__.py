@@ -20,7 +20,7 @@ from tests.demo.play import play
 from tests.demo.scene import Scene
 from tests.demo.script import SCRIPT
 from tests.demo.stage import StageError, WorldStage
-from tests.demo.view import WIDEST, render, summary, tell
+from tests.demo.view import WIDEST, fitting, summary, tell
 from tests.world.build import BuildError, build
 from tests.world.namespace import NoNamespaceError, run
 from tests.world.plan import ROOT
@@ -98,7 +98,7 @@ def _screen(console: Console) -> Iterator[Callable[[Scene], None]]:
         yield Teller(lambda line: console.print(Text(line)))
         return
     with Live(console=console, auto_refresh=False) as live:
-        yield lambda scene: live.update(render(scene), refresh=True)
+        yield lambda scene: live.update(fitting(scene, console), refresh=True)
 
 
 class Teller:

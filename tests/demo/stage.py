@@ -41,10 +41,17 @@ class WorldStage:
     """The podinfo 90/10 case on a world; leaving its `with` ends all that it began."""
 
     def __init__(
-        self, world: World, folder: Path, say: Say, *, namespace: str = "demo", host: str = "*"
+        self,
+        world: World,
+        folder: Path,
+        say: Say,
+        *,
+        namespace: str = "demo",
+        host: str = "*",
+        install: bool = True,
     ) -> None:
         self._world, self._folder, self._say = world, folder, say
-        self._namespace, self._host = namespace, host
+        self._namespace, self._host, self._install = namespace, host, install
         self._clock = SystemClock()
         self._behind = ExitStack()
         self._daemon: Daemon | None = None
@@ -63,8 +70,9 @@ class WorldStage:
     def open(self, analysis: Mapping[str, Any]) -> Mapping[str, str]:
         """Install and start canaryd, deploy the case, let users come, apply the Canary."""
         world, namespace = self._world, self._namespace
-        self._say("installing canaryd from deploy/base: CRDs, RBAC, admission policy")
-        install(world)
+        if self._install:
+            self._say("installing canaryd from deploy/base: CRDs, RBAC, admission policy")
+            install(world)
         self._say("starting canaryd under its own service account")
         self._daemon = self._start_daemon()
         self._say("deploying podinfo-v1 and podinfo-v2, split 100/0 by a VirtualService")

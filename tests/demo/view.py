@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from rich.box import ROUNDED
-from rich.console import Group, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -19,7 +19,7 @@ ROLES = {"serves": "green", "canary": "bold cyan", "idle": "dim"}
 WIDEST = 110
 BAR = 20
 LAST = 4
-"""So many notices are shown."""
+"""So many notices are shown at most."""
 UNKNOWN = "-"
 TRY = """\
 make demo DEMO_ARGS=--stay                          this, then left running for you to try:
@@ -57,8 +57,8 @@ def users(sent: int, failed: int) -> str:
 # --- the live view --------------------------------------------------------------------------------
 
 
-def render(scene: Scene) -> RenderableType:
-    """Draw a scene."""
+def render(scene: Scene, last: int = LAST) -> RenderableType:
+    """Draw a scene, with so many of the last notices; the verdict is not said twice."""
     parts: list[RenderableType] = [
         Text.assemble((f"{scene.act} of {scene.acts}  ", "dim"), (scene.title, "bold")),
         Text(),
@@ -66,9 +66,10 @@ def render(scene: Scene) -> RenderableType:
         Text(),
         _facts(scene),
     ]
-    if told := scene.told[-LAST:]:
+    told = [one for one in scene.told if scene.verdict is None or one.line != scene.verdict]
+    if shown := told[len(told) - last :] if last < len(told) else told:
         lines = _grid(indent=1)
-        for one in told:
+        for one in shown:
             when = Text(clock(one.at), style="dim")
             lines.add_row(when, Text(one.line.text, style=STYLES[one.line.mood]))
         parts += [Text(), lines]
@@ -80,9 +81,15 @@ def render(scene: Scene) -> RenderableType:
         subtitle_align="right",
         box=ROUNDED,
         border_style="dim",
-        width=None,
         padding=(0, 1),
     )
+
+
+def fitting(scene: Scene, console: Console) -> RenderableType:
+    """Draw a scene with as many notices as the terminal has room for."""
+    drawn = (render(scene, last) for last in range(LAST, 0, -1))
+    fits = (one for one in drawn if len(console.render_lines(one)) <= console.height)
+    return next(fits, render(scene, 0))
 
 
 def _sides(scene: Scene) -> Table:

@@ -133,12 +133,13 @@ def deployment(
 
 
 def replica_set(
-    slot: str, image: str, *, revision: str, number: int = 1, ready: int = 1
+    slot: str, image: str, *, revision: str, number: int = 1, ready: int = 1, version: int = 1
 ) -> watch.ReplicaSetObject:
     owner = {"kind": "Deployment", "name": f"podinfo-{slot}", "uid": f"uid-podinfo-{slot}"}
     body = {
         "metadata": meta(
             f"podinfo-{slot}-{revision}",
+            version,
             labels={"pod-template-hash": revision},
             annotations={"deployment.kubernetes.io/revision": str(number)},
             ownerReferences=[owner],

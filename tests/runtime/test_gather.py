@@ -27,7 +27,14 @@ class Router:
         return Routing({slot.name: 50 for slot in spec.slots}, 100, "1")
 
     async def set_weight(
-        self, objects: Objects, key: Key, spec: Spec, slot: Slot, weight: Weight
+        self,
+        objects: Objects,
+        key: Key,
+        spec: Spec,
+        slot: Slot,
+        weight: Weight,
+        *,
+        labels: Mapping[SlotName, Mapping[str, str]],
     ) -> None:
         raise AssertionError("gathering writes nothing")
 

@@ -108,6 +108,9 @@ class KubeWriter:
         except ConflictError:
             await self._reread(kind, key)
             raise
+        except NotFoundError:
+            self._sink.remove(kind, *key)
+            raise
         self._apply(kind, call, answer)
 
     async def _send(self, call: Call, body: object, content_type: str) -> bytes:

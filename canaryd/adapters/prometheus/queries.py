@@ -53,6 +53,10 @@ def instant(group: Sequence[Question]) -> datetime:
     return max(question.due for question in group)
 
 
+LONGEST_BASE = 58
+"""So much of its ReplicaSet's name stands in a pod's name."""
+
+
 def built_in(group: Sequence[Question]) -> str:
     """Return the query whose answer has one series per asked workload."""
     metric = group[0].metric
@@ -87,7 +91,10 @@ def _selector(group: Sequence[Question]) -> str:
 def _pods(question: Question) -> str:
     if question.revision is None:
         return _pattern(question.workload) + "-.+"
-    return f"{_pattern(question.workload)}-{_pattern(question.revision)}-.+"
+    base = f"{question.workload}-{question.revision}-"
+    if len(base) > LONGEST_BASE:  # Kubernetes cuts it and appends five characters
+        return _pattern(base[:LONGEST_BASE]) + "[a-z0-9]{5}"
+    return _pattern(base) + ".+"
 
 
 def _pattern(text: str) -> str:

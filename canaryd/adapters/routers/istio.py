@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import msgspec
-from msgspec import Struct
-
 from canaryd.adapters.routers.istio_advice import advice_on, writer_of
 from canaryd.adapters.routers.istio_match import Finder, Labels, Match, number, resolve
 from canaryd.model.errors import ConflictError
@@ -16,7 +13,6 @@ from canaryd.model.snapshot import Problem, Routing
 from canaryd.model.spec import Slot, Spec
 from canaryd.ports import Objects, Writer
 from canaryd.wire import watch
-from canaryd.wire.watch import DeploymentObject
 
 
 class IstioRouter:
@@ -33,13 +29,20 @@ class IstioRouter:
         return seen if isinstance(seen, Problem) else seen.routing
 
     async def set_weight(
-        self, objects: Objects, key: Key, spec: Spec, slot: Slot, weight: Weight
+        self,
+        objects: Objects,
+        key: Key,
+        spec: Spec,
+        slot: Slot,
+        weight: Weight,
+        *,
+        labels: Labels,
     ) -> None:
         """Give the slot `weight` per cent of the pair and the other one the rest.
 
         Raises ConflictError when the route is not any more as it was when that was decided.
         """
-        seen = _look(objects, key, spec, _labels(objects, key, spec))
+        seen = _look(objects, key, spec, labels)
         if isinstance(seen, Problem):
             raise ConflictError(seen.message)
         mine = seen.routing.raw(weight)
@@ -69,6 +72,7 @@ def _look(objects: Objects, key: Key, spec: Spec, labels: Labels) -> _Seen | Pro
         total=pair if shared else ALL_TRAFFIC,
         resource_version=match.service.metadata.resource_version,
         writer=writer_of(match.service),
+        labels=labels,
         advice=tuple(advice_on(Finder(objects, key.namespace, labels), match, spec)),
     )
     return _Seen(match, routing)
@@ -110,22 +114,3 @@ def _operations(match: Match, wanted: Mapping[SlotName, int]) -> list[dict[str, 
             for slot, path in paths.items()
         ),
     ]
-
-
-class _TemplateMeta(Struct):
-    labels: dict[str, str] = {}
-
-
-class _Template(Struct):
-    metadata: _TemplateMeta = msgspec.field(default_factory=_TemplateMeta)
-
-
-def _labels(objects: Objects, key: Key, spec: Spec) -> dict[SlotName, Mapping[str, str]]:
-    """The pod template labels of each slot's Deployment, as the store knows them."""
-    found: dict[SlotName, Mapping[str, str]] = {}
-    for slot in spec.slots:
-        deployment = objects.get(watch.DEPLOYMENTS, key.namespace, slot.deployment)
-        if isinstance(deployment, DeploymentObject):
-            template = msgspec.json.decode(deployment.spec.template, type=_Template)
-            found[slot.name] = template.metadata.labels
-    return found
