@@ -17,6 +17,8 @@ PYTEST := $(BIN)/python -m pytest
 WORLD  := $(BIN)/python -m tests.world
 # Handed to every pytest, e.g. make fast PYTEST_ARGS='-x -k weight'
 PYTEST_ARGS ?=
+# DEMO_ARGS=--stay leaves the demo's world running afterwards.
+DEMO_ARGS ?=
 FAST  := tests --ignore tests/world --ignore tests/cluster $(PYTEST_ARGS)
 REAL  := tests/world tests/cluster $(PYTEST_ARGS)
 

@@ -87,12 +87,16 @@ def decide(snap: Snapshot, now: datetime, rules: Rules = RULES) -> Decision:
 
 
 def halted(draft: Draft) -> Decision:
-    """The Canary cannot be worked on: nothing is touched and the step's clock stands still."""
+    """The Canary cannot be worked on: nothing is touched and the step's clock stands still.
+
+    People are heard all the same: an abort counts, also while the route cannot be read.
+    """
+    for stage in (forget_slots, follow_spec, serve_requests):
+        draft = stage(draft)
     step = draft.status.step
     if step is not None:
         still = replace(step, stayed=step.elapsed(draft.now), running_since=None, live_since=None)
         draft = draft.change(step=still)
-    draft = serve_requests(draft)  # an abort counts, also while the route cannot be read
     return Decision(status=draft.status, tidings=draft.tidings, answers=draft.answers)
 
 

@@ -94,10 +94,10 @@ def outdone(draft: Draft, request: Request) -> bool:
 
     Without this a pause and a resume that both wait for an answer would be told again and again.
     """
-    toggles = (Verb.PAUSE, Verb.RESUME)
     later = draft.snap.requests[draft.snap.requests.index(request) + 1 :]
-    same = [one for one in later if one.revision == request.revision and one.verb in toggles]
-    return request.verb in toggles and bool(same)
+    same = {one.verb for one in later if one.revision == request.revision}
+    words = {Verb.PAUSE, Verb.RESUME, Verb.PROMOTE}
+    return request.verb in (Verb.PAUSE, Verb.RESUME) and not same.isdisjoint(words)
 
 
 def promote(draft: Draft, request: Request) -> Draft:

@@ -99,7 +99,7 @@ class Teller:
 
     def delete(self, idle: bool) -> None:
         work = self.cluster.slots[self.run.slot(idle=idle)]
-        work.exists, work.ready = False, 0
+        work.exists, work.ready, work.old = False, 0, 0
 
     def pause_deployment(self, wish: bool) -> None:
         self.cluster.pause(self.run.slot(idle=True), wish=wish)

@@ -240,6 +240,11 @@ def test_nobody_is_sent_to_a_primary_without_ready_pods(snap: Snapshot) -> None:
     )
 
 
+def test_old_pods_of_the_primary_serve_through_its_rolling_update() -> None:
+    updating = replace(DOWN, serving=3)
+    assert written(decide(with_work(at_step(1), canary=ready(0), primary=updating), T0)) == [0]
+
+
 def test_a_fix_rises_although_the_primary_is_down() -> None:
     snap = a_snapshot(status=started(), samples=answers(a_sample(at=0)))
     assert written(decide(with_work(snap, primary=DOWN), T0)) == [10]

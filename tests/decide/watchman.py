@@ -41,7 +41,7 @@ class Watchman(Books):
         if after == before:
             return
         work = snap.workloads[rising]
-        demand(work.ready > 0, f"{work.name} gets more traffic with no ready pod")
+        demand(work.serves, f"{work.name} gets more traffic with no ready pod")
         if rising == action.slot:
             demand(action.rises, "a rise does not say that it is one")
             self.may_rise(snap, decision, work)
@@ -105,7 +105,7 @@ class Watchman(Books):
     def exposure(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
         """Users may be on the canary only while it is judged and can serve them."""
         other = snap.spec.other(idle).name
-        if self.cluster.share(idle) == 0 or snap.workloads[other].ready == 0:
+        if self.cluster.share(idle) == 0 or not snap.workloads[other].serves:
             return
         work, rollout = snap.workloads[idle], after.rollout
         demand(after.phase is Phase.PROGRESSING, f"users on the canary in {after.phase}")

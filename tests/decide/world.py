@@ -47,6 +47,8 @@ class Deployment:
     history: list[Revision]
     replicas: int = 3
     ready: int = 3
+    old: int = 0
+    """Ready pods of the revision before, while a rolling update goes on."""
     named: bool = True
     exists: bool = True
     paused: bool = False
@@ -72,6 +74,7 @@ class Deployment:
             images={"podinfo": f"ghcr.io/podinfo:{self.template}"},
             replicas=self.replicas,
             ready=self.ready,
+            serving=self.ready + self.old,
             generation=self.generation,
         )
 
@@ -150,7 +153,7 @@ class Cluster:
     def lose(self, slot: SlotName, left: int, back: float) -> None:
         """Pods become unready, and return after a while."""
         work = self.slots[slot]
-        work.ready = min(work.ready, left)
+        work.ready, work.old = min(work.ready, left), 0
         self.plan(back, "ready", slot, work.template)
 
     def plan(self, seconds: float, what: str, slot: SlotName, revision: Revision) -> None:
@@ -166,9 +169,9 @@ class Cluster:
             if work.template != revision or not work.exists:
                 continue
             if what == "named" and not work.paused:
-                work.named, work.ready = True, 0
+                work.named, work.ready, work.old = True, 0, work.ready + work.old
             elif what == "ready" and work.named and revision not in work.stuck:
-                work.ready = work.replicas
+                work.ready, work.old = work.replicas, 0
 
     def share(self, slot: SlotName) -> int:
         return self.weights[slot]

@@ -72,7 +72,7 @@ def _on_world(console: Console, folder: Path, *, stay: bool) -> int:
             console.print(Text(stage.account()))
             return 1
         if stay:
-            console.print(Text(f"It runs on until Ctrl-C. From another shell: {folder}/enter bash"))
+            console.print(Text(f"It runs on until Ctrl-C. In another shell: {folder}/enter bash"))
             threading.Event().wait()
     return 0
 

@@ -24,7 +24,7 @@ UNKNOWN = "-"
 TRY = """\
 make demo DEMO_ARGS=--stay                          this, then left running for you to try:
   canaryd why podinfo -n demo                       where it is, why, and what comes next
-  canaryd retry podinfo -n demo --reason "fixed"    try the rejected version once more
+  canaryd retry podinfo -n demo                     the rejected version once more
   canaryd wait podinfo -n demo                      follow it; the exit code says how it ended
 kubectl apply -k deploy/base                        canaryd in your own cluster"""
 
