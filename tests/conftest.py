@@ -1,8 +1,12 @@
-"""What every test shares: how hard hypothesis searches."""
+"""What every test shares: how hard hypothesis searches, and that Ctrl-C means Ctrl-C."""
 
 import os
+import signal
 
 from hypothesis import HealthCheck, settings
+
+# A shell starts what runs in its background with SIGINT ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline per example and no complaint about slow ones: on a busy machine both blame the code
 # for its neighbours.

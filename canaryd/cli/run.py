@@ -31,7 +31,7 @@ def run(**given: Any) -> None:  # noqa: ANN401 - click's options, by name
     option and stand in docs/reference/settings.md.
     """
     from canaryd.adapters.log import configure
-    from canaryd.app import run as run_app
+    from canaryd.app.daemon import run as run_app
     from canaryd.model.errors import CanarydError
     from canaryd.settings import Settings
 

@@ -104,6 +104,12 @@ scenes = st.one_of(
     scene(event("silence", st.just(True)), push | edit | loss, event("silence", st.just(False))),
     scene(event("silence", st.just(True))),
     scene(event("route", st.just(False)), event("route", st.just(True))),
+    scene(
+        event("route", st.just(False)),
+        event("ask", st.sampled_from(Verb), st.integers(1, 3)),
+        event("edit_steps", walks, st.integers(1, 3)),
+        event("route", st.just(True)),
+    ),
     scene(event("delete", often)),
     scene(event("pause_deployment", flag)),
 )

@@ -8,7 +8,6 @@ import pytest
 
 from canaryd.decide.engine import decide
 from canaryd.model.names import NO_TRAFFIC, Weight
-from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import (
     Contest,
     Hold,
@@ -17,7 +16,6 @@ from canaryd.model.status import (
     Phase,
 )
 from tests.decide.build import (
-    CANARY,
     IDLE,
     MINUTE,
     PRIMARY,
@@ -196,34 +194,6 @@ def test_where_the_pair_sums_to_90_a_pause_leaves_the_step_live() -> None:
     interrupted = replace(snap.status, step=step, canary_weight=NO_TRAFFIC)
     decision = decide(replace(snap, status=interrupted), T0 + sec(9))
     assert (decision.actions, decision.status.canary_weight) == ((), 5)
-
-
-# --- what cannot be worked on ---
-
-
-def test_a_problem_stops_the_clock_and_touches_nothing() -> None:
-    snap = at_step(1, problems=(Problem("RouteMissing", "gone"),), routing=None)
-    decision = decide(snap, T0 + sec(40))
-    assert (decision.actions, decision.tidings, decision.observe) == ((), (), ())
-    assert decision.status.step is not None
-    assert decision.status.step.stayed == sec(40)
-    assert decision.status.step.live_since is None
-    again = decide(replace(snap, status=decision.status), T0 + sec(90))
-    assert again.status == decision.status
-
-
-@pytest.mark.parametrize(
-    ("snap", "works"),
-    [
-        pytest.param(a_snapshot(), False, id="at rest a missing Deployment stops everything"),
-        pytest.param(at_step(1), True, id="in a rollout it is a canary that is lost"),
-    ],
-)
-def test_a_missing_deployment(snap: Snapshot, works: bool) -> None:
-    gone = replace(CANARY, exists=False, ready=0, replicas=0, revision=None)
-    decision = decide(with_work(snap, canary=gone), T0)
-    assert written(decision) == ([0] if works else [])
-    assert (decision.status != snap.status) is works
 
 
 def test_a_foreign_weight_at_rest_is_taken_back() -> None:

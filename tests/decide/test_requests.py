@@ -8,9 +8,8 @@ import pytest
 
 from canaryd.decide.engine import decide
 from canaryd.model.decision import Answer, RequestState
-from canaryd.model.names import SlotName
-from canaryd.model.snapshot import Problem, Request, Snapshot, Verb
-from canaryd.model.status import Failure, Pause, Phase, Rejected, Status
+from canaryd.model.snapshot import Request, Snapshot, Verb
+from canaryd.model.status import Failure, Pause, Phase, Rejected
 from tests.decide.build import (
     CANARY,
     IDLE,
@@ -299,29 +298,6 @@ def test_an_approval_lets_the_step_pass_in_the_same_decision() -> None:
     snap = at_step(0, spec=GATED, samples=answers(), requests=(approval(1),))
     decision = decide(snap, T0 + MINUTE)
     assert (written(decision), told(decision)) == ([50], ["Approved", "StepEntered"])
-
-
-MISSING_ROUTE = {"routing": None, "problems": (Problem("RouteMissing", "gone"),)}
-
-
-def test_an_abort_counts_while_the_route_cannot_be_read() -> None:
-    decision = decide(at_step(1, requests=(ask(Verb.ABORT),), **MISSING_ROUTE), T0)
-    assert (decision.status.phase, decision.actions) == (Phase.ROLLING_BACK, ())
-    assert decision.answers[0].state is DONE
-    back = at_step(1, status=vars_of(decision.status))
-    assert (written(decide(back, T0)), told(decide(back, T0))) == ([0], ["Aborted"])
-
-
-def vars_of(status: Status) -> dict[str, object]:
-    return {"phase": status.phase, "rollout": status.rollout}
-
-
-def test_people_are_heard_while_the_route_and_the_steps_are_gone() -> None:
-    cut = a_spec(replace(GATED.analysis, steps=GATED.analysis.steps[:1]))
-    snap = at_step(2, spec=cut, requests=(approval(3),), **MISSING_ROUTE)
-    assert decide(snap, T0).answers[0].state is REFUSED
-    renamed = replace(snap, workloads={SlotName("blue"): CANARY, SlotName("green"): PRIMARY})
-    assert decide(renamed, T0).answers == ()
 
 
 def test_of_a_pause_and_a_resume_only_the_last_is_told() -> None:
