@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from canaryd.decide import narrate
@@ -61,10 +61,7 @@ def gate(metric: Metric, sample: Sample, before: Gate | None) -> Gate:
 def look(draft: Draft, metric: Metric, since: datetime) -> Gate:
     """What the gate says now; an answer that a restart has forgotten stands in the status."""
     before = next((gate for gate in draft.status.gates if gate.name == metric.name), None)
-    if (
-        before is not None
-        and before.at - (timedelta() if before.missing else metric.interval) < since
-    ):
+    if before is not None and reaches_back_to(before, metric) < since:
         before = None
     sample = relevant(draft, metric, since)
     if sample is not None:
@@ -72,6 +69,11 @@ def look(draft: Draft, metric: Metric, since: datetime) -> Gate:
     waiting = f"{metric.name}: no sample yet whose whole window lies in this step"
     entered_at = sure(draft.status.step).entered_at
     return before or Gate(metric.name, Verdict.UNDECIDED, waiting, entered_at)
+
+
+def reaches_back_to(known: Gate, metric: Metric) -> datetime:
+    """Since when a gate looks: over its value's window, or from the first missing answer on."""
+    return known.missing.since if known.missing is not None else known.at - metric.interval
 
 
 def judge(draft: Draft) -> Draft:

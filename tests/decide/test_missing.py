@@ -158,3 +158,12 @@ def test_nothing_is_judged_while_the_steps_weight_is_not_live() -> None:
     step = replace(at_step(1).status.step, live_since=None, running_since=None)  # type: ignore[type-var]
     snap = at_step(1, status={"step": step}, samples=answers(a_sample(1)), stale="silent")
     assert decide(snap, T0 + MINUTE).status.gates == ()
+
+
+def test_silence_from_before_the_weight_was_live_does_not_count() -> None:
+    spec = spec_with(replace(POLICY, then=Otherwise.ADVANCE))
+    snap = gone_silent(Answered.NO_DATA, HoldReason.NO_CANARY_DATA, spec=spec)
+    step = replace(at_step(1).status.step, live_since=T0 + sec(60))  # type: ignore[type-var]
+    snap = replace(snap, status=replace(snap.status, step=step))
+    assert held(decide(snap, T0 + sec(300))) is HoldReason.NO_CANARY_DATA
+    assert decide(snap, T0 + sec(300)).wake_at == T0 + sec(360)

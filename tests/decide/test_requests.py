@@ -267,27 +267,6 @@ def test_promote_skips_the_steps_and_not_readiness() -> None:
     assert waiting.status.rollout.skip_steps
 
 
-@pytest.mark.parametrize(
-    ("verbs", "paused"),
-    [
-        ((Verb.PAUSE, Verb.PROMOTE), False),
-        ((Verb.PROMOTE, Verb.PAUSE), True),
-        ((Verb.PAUSE, Verb.RESUME), False),
-        ((Verb.RESUME, Verb.PAUSE), True),
-    ],
-)
-def test_the_last_word_counts_also_when_they_are_applied_again(
-    verbs: tuple[Verb, Verb], paused: bool
-) -> None:
-    requests = tuple(ask(verb) for verb in verbs)
-    snap = at_step(0, stale="silent", requests=requests)
-    once = decide(snap, T0).status
-    again = decide(replace(snap, status=once), T0 + MINUTE).status
-    for status in (once, again):
-        assert status.rollout is not None
-        assert (status.rollout.paused is not None) is paused
-
-
 def test_an_approval_before_the_steps_were_cut_is_no_accident() -> None:
     cut = a_spec(replace(GATED.analysis, steps=GATED.analysis.steps[:1]))
     (answer,) = decide(at_step(2, spec=cut, requests=(approval(3),)), T0).answers
@@ -298,13 +277,3 @@ def test_an_approval_lets_the_step_pass_in_the_same_decision() -> None:
     snap = at_step(0, spec=GATED, samples=answers(), requests=(approval(1),))
     decision = decide(snap, T0 + MINUTE)
     assert (written(decision), told(decision)) == ([50], ["Approved", "StepEntered"])
-
-
-def test_of_a_pause_and_a_resume_only_the_last_is_told() -> None:
-    requests = (ask(Verb.PAUSE), ask(Verb.RESUME))
-    decision = decide(at_step(1, requests=requests), T0)
-    assert [answer.message for answer in decision.answers] == [
-        "a later request took its place",
-        "resumed",
-    ]
-    assert decision.tidings == ()
