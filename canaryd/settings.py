@@ -52,6 +52,13 @@ class Settings(BaseSettings):
         timedelta(seconds=60),
         description="How often the status is written when only evidence moved.",
     )
+    delivery_write: timedelta = Field(
+        timedelta(seconds=30),
+        description="Deliveries are written with the next status, at the latest after this.",
+    )
+    resync: timedelta = Field(
+        timedelta(minutes=10), description="How often every Canary is decided again, from memory."
+    )
     query_deadline: timedelta = Field(
         timedelta(seconds=10), description="How long one metric query may take."
     )

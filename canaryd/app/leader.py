@@ -30,7 +30,6 @@ from canaryd.runtime.reconcile import Reconcile
 from canaryd.runtime.unusable import Unusable
 from canaryd.settings import Settings
 
-RESYNC = timedelta(minutes=10)
 DELIVERY_LOOK = timedelta(seconds=5)
 HOUSEKEEPING = timedelta(hours=1)
 
@@ -78,6 +77,7 @@ class Leader:
             clock=parts.clock,
             meter=parts.meters,
             tasks=tasks,
+            write_after=parts.settings.delivery_write,
         )
 
     def _controller(self, outbox: Outbox, tasks: TaskGroup) -> Controller:
@@ -129,7 +129,7 @@ class Leader:
             parts.store.enqueue_all()
 
         self._timers.every("deliveries", DELIVERY_LOOK, deliveries)
-        self._timers.every("resync", RESYNC, resync)
+        self._timers.every("resync", parts.settings.resync, resync)
         self._timers.every("requests", HOUSEKEEPING, janitor.sweep)
         self._timers.every("history", HOUSEKEEPING, parts.history.prune)
 

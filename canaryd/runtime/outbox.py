@@ -59,6 +59,7 @@ class Outbox:
         clock: Clock,
         meter: Meter,
         tasks: TaskGroup,
+        write_after: timedelta = WRITE_AFTER,
     ) -> None:
         self._store = store
         self._receivers = receivers
@@ -66,6 +67,7 @@ class Outbox:
         self._clock = clock
         self._meter = meter
         self._tasks = tasks
+        self._write_after = write_after.total_seconds()
         self._boxes: dict[Key, Box] = {}
         self._lanes: set[tuple[Key, str]] = set()
         self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
@@ -82,7 +84,7 @@ class Outbox:
         box = self._boxes.get(key)
         if box is None or box.since is None:
             return False
-        return self._clock.monotonic() - box.since > WRITE_AFTER.total_seconds()
+        return self._clock.monotonic() - box.since > self._write_after
 
     def unwritten(self) -> list[Key]:
         """The Canaries whose deliveries are overdue to be written down."""
