@@ -80,12 +80,6 @@ class ProviderObject(Struct):
     spec: Raw = Raw(b"{}")
 
 
-class LabelSelector(Struct, rename="camel"):
-    """A label selector; only matchLabels are looked at."""
-
-    match_labels: dict[str, str] = {}
-
-
 class DeploymentSpec(Struct, rename="camel"):
     """The parts of a Deployment's spec that canaryd reads."""
 
