@@ -6,16 +6,18 @@ Every call that reaches outside has its own timeout and raises only `model.error
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Protocol
 
 from canaryd.model.decision import Answer
-from canaryd.model.names import Key, Revision, SlotName, Weight
+from canaryd.model.gates import MetricsServer
+from canaryd.model.names import Key, SlotName, Weight
 from canaryd.model.notice import Notice
+from canaryd.model.question import Failed, PastQuestion, Question, ServerTime, TileQuestion
 from canaryd.model.snapshot import Problem, Routing, Sample
 from canaryd.model.spec import Slot, Spec
 from canaryd.model.status import Phase, Status
+from canaryd.model.tile import Column, Tile
 
 
 class Clock(Protocol):
@@ -130,25 +132,33 @@ class Router(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One metric of one Canary to ask for; `query` is rendered, or None for a built-in."""
-
-    key: Key
-    metric: str
-    query: str | None
-    namespace: str
-    workload: str
-    revision: Revision | None
-    window: timedelta
-    due: datetime
-
-
 class Metrics(Protocol):
-    """Asks a metrics server; never raises: what went wrong is in the samples."""
+    """Asks one metrics server; never raises: what went wrong is in the answers."""
 
     async def ask(self, questions: Sequence[Question]) -> Mapping[tuple[Key, str], Sample]:
         """One sample per question. Built-ins of one metric and window share one query."""
+        ...
+
+    async def tiles(
+        self, questions: Sequence[TileQuestion], *, time: ServerTime
+    ) -> Mapping[Key, Tile | Failed]:
+        """One tile per question (at most one question per Canary); alike ones share one query."""
+        ...
+
+    async def past(self, question: PastQuestion) -> tuple[Column, ...] | Failed:
+        """What each pod did in each column, oldest first."""
+        ...
+
+    async def time(self, sample: TileQuestion) -> ServerTime | Failed:
+        """What time it is there, and how often the sample's workloads are scraped."""
+        ...
+
+
+class MetricsServers(Protocol):
+    """Finds the metrics server that a Canary names, with its login."""
+
+    async def find(self, server: MetricsServer | None) -> Metrics:
+        """The server; None: the daemon's own. Raises what reading its Secret raises."""
         ...
 
 

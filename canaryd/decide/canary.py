@@ -7,11 +7,20 @@ from datetime import datetime, timedelta
 
 from canaryd.decide import narrate
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
-from canaryd.decide.judge import judge, probe, satisfied
+from canaryd.decide.gates import (
+    DOUBTFUL,
+    Conclusion,
+    conclusions,
+    in_use,
+    inconclusive,
+    interval_of,
+)
+from canaryd.decide.judge import judge, policy_for, probe, satisfied
 from canaryd.decide.moves import enter, largest_step, roll_back
-from canaryd.model.decision import Observe
-from canaryd.model.spec import Step
-from canaryd.model.status import HoldReason, Phase, StepState
+from canaryd.model.decision import Count, Observe
+from canaryd.model.gates import Compare, Counted
+from canaryd.model.spec import Otherwise, Step
+from canaryd.model.status import HoldReason, Phase, StepState, Verdict
 
 
 def progressing(draft: Draft) -> Draft:
@@ -73,11 +82,51 @@ def passed(draft: Draft) -> Draft:
         return draft.wake(draft.now + left) if step.running_since else draft
     if not all(satisfied(draft, metric) for metric in analysis.metrics):
         return draft
+    draft, decided = evidence_lets_pass(draft, step)
+    if not decided:
+        return draft
     current: Step | None = analysis.steps[step.index] if step.index >= 0 else None
     if current is not None and current.approval and draft.rollout.approved_step != step.index:
         return draft.hold(HoldReason.APPROVAL_NEEDED, approval_message(draft, step))
     last = step.index + 1 >= len(analysis.steps)
     return replace(draft, advance=Promote() if last else EnterStep(step.index + 1))
+
+
+def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
+    """Whether no evidence gate stands in the way: each has passed, or was heard long enough.
+
+    What is still undecided at the most stay is passed as inconclusive, unless it looks bad.
+    """
+    undecided = [each for each in conclusions(draft) if not lets_pass(draft, each)]
+    if not undecided:
+        return draft, True
+    left = most_stay(draft, step) - step.elapsed(draft.now)
+    if left > timedelta():
+        return (draft.wake(draft.now + left) if step.running_since else draft), False
+    doubtful = [each for each in undecided if each.log_against >= DOUBTFUL]
+    if doubtful:
+        message = "; ".join(each.gate.message for each in doubtful)
+        waits = f"{message}; too much to go on, not enough to roll back: more requests will decide"
+        return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
+    words = {each.rule.name: inconclusive(draft, each) for each in undecided}
+    gates = tuple(
+        replace(gate, message=words.get(gate.name, gate.message)) for gate in draft.status.gates
+    )
+    return draft.change(gates=gates), True
+
+
+def lets_pass(draft: Draft, concluded: Conclusion) -> bool:
+    """Whether this gate passed; one without data does when its policy is to advance."""
+    gate = concluded.gate
+    if gate.missing is None:
+        return gate.verdict is Verdict.PASS
+    policy = policy_for(draft, gate.missing.reason)
+    return policy is not None and policy.then is Otherwise.ADVANCE
+
+
+def most_stay(draft: Draft, step: StepState) -> timedelta:
+    """How long undecided evidence keeps the step; a take-over has the first step's time."""
+    return draft.snap.spec.analysis.steps[max(step.index, 0)].most
 
 
 def approval_message(draft: Draft, step: StepState) -> str:
@@ -108,6 +157,52 @@ def observations(draft: Draft) -> tuple[Observe, ...]:
             interval=metric.interval,
             first_at=start + metric.interval if wait else start,
             slot=draft.slot,
+            server=metric.server,
+            variables=metric.variables,
+            refusal=metric.refusal,
         )
         for metric in spec.analysis.metrics
     )
+
+
+def counts(draft: Draft) -> Count | None:
+    """What to count for the evidence gates: from the first moment on what is known beforehand."""
+    status, spec = draft.status, draft.snap.spec.analysis
+    if status.phase is not Phase.PROGRESSING or not in_use(draft):
+        return None
+    evidence, promoted, rollout = status.evidence, status.promoted, draft.rollout
+    written = draft.snap.status.evidence
+    known = status.background
+    fresh = known is not None and known.asked_at >= rollout.started_at and known.sufficient
+    same = written is not None and evidence is not None and written.released <= evidence.released
+    first = written if same else evidence
+    return Count(
+        canary=draft.canary.name,
+        primary=draft.primary.name,
+        revision=rollout.revision,
+        every=evidence.window if evidence else interval_of(draft),
+        since=first.counted_until if first else None,
+        edges=edges(draft),
+        warm_up=draft.snap.waits.warm_up,
+        reporter=spec.evidence.reporter,
+        background=not fresh,
+        served_since=promoted.at if promoted else rollout.started_at,
+        grpc_good=spec.evidence.grpc_good,
+        server=spec.server,
+    )
+
+
+def edges(draft: Draft) -> tuple[float, ...] | None:
+    """The latency edges that are compared; None while they are not known yet."""
+    rules, evidence = draft.snap.spec.analysis.evidence.gates, draft.status.evidence
+    slow = [rule for rule in rules if rule.counted is Counted.LATENCY]
+    found = {
+        strand.edge
+        for gate in (evidence.gates if evidence else ())
+        for strand in gate.strands
+        if strand.edge is not None
+    }
+    if any(isinstance(rule, Compare) for rule in slow) and not found:
+        return None
+    asked = {rule.edge for rule in slow if not isinstance(rule, Compare) and rule.edge is not None}
+    return tuple(sorted(found | asked))

@@ -8,6 +8,7 @@ from typing import assert_never
 
 from canaryd.decide.brakes import BRAKES
 from canaryd.decide.canary import (
+    counts,
     follow_spec,
     least_stay,
     observations,
@@ -15,6 +16,7 @@ from canaryd.decide.canary import (
     watch_readiness,
 )
 from canaryd.decide.draft import Draft, EnterStep, Promote, Stage
+from canaryd.decide.gates import note_change
 from canaryd.decide.guards import GUARDS
 from canaryd.decide.lifecycle import forget_slots, idle, missing_workloads, take_over
 from canaryd.decide.moves import begin_promotion, enter_and_tell, finish_promotion, finish_rollback
@@ -35,6 +37,10 @@ NOT_THE_STEPS_TIME = frozenset(
         HoldReason.METRICS_UNAVAILABLE,
         HoldReason.QUERY_REFUSED,
         HoldReason.NO_CANARY_DATA,
+        HoldReason.METRICS_NOT_PER_POD,
+        HoldReason.UNATTRIBUTED_ERRORS,
+        HoldReason.TRAFFIC_NOT_FOLLOWING,
+        HoldReason.ENVIRONMENT,
     }
 )
 """Holds during which a step's clock stands still."""
@@ -119,6 +125,8 @@ def conclude(draft: Draft) -> Decision:
     actions: tuple[Action, ...] = ()
     if not draft.routing.shows(draft.slot, weight):
         actions = (SetWeight(draft.slot, weight, rises=weight > draft.observed),)
+    if actions or draft.observed != draft.snap.status.canary_weight:
+        draft = note_change(draft, draft.now)
     draft = run_clock(draft, weight)
     draft = show_hold(draft.change(canary_weight=weight))
     if draft.status.phase is Phase.PROMOTING and weight == ALL_TRAFFIC:
@@ -131,6 +139,7 @@ def conclude(draft: Draft) -> Decision:
         tidings=draft.tidings,
         answers=draft.answers,
         observe=observations(draft),
+        count=counts(draft),
         wake_at=min((at for at in draft.wakes if at > draft.now), default=None),
     )
 

@@ -7,18 +7,27 @@ from datetime import datetime
 from typing import assert_never
 
 from canaryd.decide import narrate
+from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
+from canaryd.decide.gates import (
+    MISSING,
+    Conclusion,
+    conclusions,
+    in_use,
+    objective_missed_by_both,
+    take_in_tiles,
+)
 from canaryd.decide.moves import roll_back
-from canaryd.model.snapshot import Answered, Sample
+from canaryd.decide.share import traffic_follows
+from canaryd.decide.tiles import Uncounted
+from canaryd.model.answered import Answered
+from canaryd.model.gates import Compare
+from canaryd.model.snapshot import Sample
 from canaryd.model.spec import Metric, MissingPolicy, Otherwise, Severity
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 
-MISSING = {
-    Answered.UNAVAILABLE: HoldReason.METRICS_UNAVAILABLE,
-    Answered.REFUSED: HoldReason.QUERY_REFUSED,
-    Answered.NO_DATA: HoldReason.NO_CANARY_DATA,
-}
-"""A sample without value holds; it is never a failed check."""
+ENOUGH_FAILING = 2
+"""So many failing tiles in a row end a rollout; one that is worse counts twice."""
 
 
 def relevant(draft: Draft, metric: Metric, since: datetime) -> Sample | None:
@@ -77,17 +86,65 @@ def reaches_back_to(known: Gate, metric: Metric) -> datetime:
 
 
 def judge(draft: Draft) -> Draft:
-    """Judge the live step: failed checks, rollback at the threshold, holds for missing samples."""
+    """Judge the live step: evidence, failed checks, holds for what is missing."""
+    draft = take_in_tiles(draft)
+    draft = most_failed(draft)
     step = draft.status.step
-    if step is None or step.live_since is None:
+    if step is None or step.live_since is None or not draft.running:
         return draft
     since = step.live_since
-    gates = tuple(look(draft, metric, since) for metric in draft.snap.spec.analysis.metrics)
-    draft = draft.change(gates=gates)
-    for each in gates:
-        if each.missing is not None and draft.running:
-            draft = miss(draft, each, each.missing)
+    concluded = conclusions(draft)
+    thresholds = (look(draft, metric, since) for metric in draft.snap.spec.analysis.metrics)
+    draft = draft.change(gates=(*thresholds, *(each.gate for each in concluded)))
+    for each in concluded:
+        draft = weighed(draft, each) if draft.running else draft
+    draft = uncounted(traffic_follows(draft)) if draft.running else draft
+    for gate in draft.status.gates:
+        if gate.missing is not None and draft.running:
+            draft = miss(draft, gate, gate.missing)
     return count_failure(draft) if draft.running else draft
+
+
+def most_failed(draft: Draft) -> Draft:
+    """Most of what the canary got went wrong: no statistics are needed, and no warm-up excuses."""
+    evidence = draft.status.evidence
+    if evidence is None or evidence.failing < ENOUGH_FAILING or not draft.running:
+        return draft
+    sentence = say.most_failed(narrate.span(evidence.window))
+    return roll_back(draft, "MostRequestsFailed", narrate.rolled_back(draft, sentence))
+
+
+def weighed(draft: Draft, concluded: Conclusion) -> Draft:
+    """Evidence that reached its bound: take the canary back, or say why a person must decide."""
+    if not concluded.fails:
+        return draft
+    message = concluded.gate.message
+    if objective_missed_by_both(concluded):
+        both = f"the primary misses it as well, so it is not the canary's fault: {message}"
+        return draft.hold(HoldReason.ENVIRONMENT, both)
+    background = draft.status.background
+    if background is None or not background.sufficient:
+        unknown = f"{message}; {say.unknown_dispersion(background)}"
+        return draft.hold(HoldReason.DISPERSION_UNKNOWN, unknown)
+    reason = "WorseThanPrimary" if isinstance(concluded.rule, Compare) else "ObjectiveMissed"
+    return roll_back(draft, reason, narrate.rolled_back(draft, message))
+
+
+UNCOUNTED = {
+    Uncounted.NOT_PER_POD.value: HoldReason.METRICS_NOT_PER_POD,
+    Uncounted.UNATTRIBUTED.value: HoldReason.UNATTRIBUTED_ERRORS,
+}
+"""What keeps counts from being evidence for as long as it lasts."""
+
+
+def uncounted(draft: Draft) -> Draft:
+    """Hold while the counts cannot be told apart; other refused tiles are just left out."""
+    evidence = draft.status.evidence
+    last = evidence.refused if evidence is not None else None
+    if evidence is None or last is None or last.at != evidence.counted_until:
+        return draft
+    reason = UNCOUNTED.get(last.reason)
+    return draft.hold(reason, last.message) if reason is not None else draft
 
 
 def count_failure(draft: Draft) -> Draft:
@@ -152,4 +209,18 @@ def probe(draft: Draft) -> Draft:
             draft = replace(draft, advance=None)
         elif sample.answered in (Answered.UNAVAILABLE, Answered.REFUSED):
             draft = draft.hold(MISSING[sample.answered], f"{metric.name}: {sample.detail}")
+    return probe_counting(take_in_tiles(draft)) if in_use(draft) else draft
+
+
+def probe_counting(draft: Draft) -> Draft:
+    """Evidence needs the server's clock, and what is known of the primary's pods, from the start.
+
+    An empty answer is one: a service without requests has no pods to compare.
+    """
+    counting = draft.snap.counting
+    if counting.silence is not None:
+        return draft.hold(MISSING[counting.silence.answered], counting.silence.detail)
+    known = counting.background
+    if counting.skew is None or known is None or known.asked_at < draft.rollout.started_at:
+        return replace(draft, advance=None)
     return draft

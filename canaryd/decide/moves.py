@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from canaryd.decide import narrate
 from canaryd.decide.draft import Draft, sure
+from canaryd.decide.gates import enter_evidence
 from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Revision, Weight
 from canaryd.model.spec import Severity
 from canaryd.model.status import (
@@ -16,6 +17,7 @@ from canaryd.model.status import (
     Rollout,
     Status,
     StepState,
+    Verdict,
 )
 
 PUT_BACK = "PutBack"
@@ -49,6 +51,7 @@ def start_rollout(draft: Draft, why: str) -> Draft:
         step=None,
         cap=None,
         gates=(),
+        evidence=None,
     )
     what = f"{canary.name} ({narrate.images(canary)}, {revision})"
     return draft.tell("RolloutStarted", f"rollout of {what} started: {why}")
@@ -80,7 +83,7 @@ def enter(draft: Draft, index: int, observed: Weight = NO_TRAFFIC) -> Draft:
         entered_at=draft.now,
     )
     draft = draft.change_rollout(approved_step=None)  # it counts for one step only
-    return draft.change(step=step, gates=())
+    return enter_evidence(draft.change(step=step, gates=()))
 
 
 def enter_and_tell(draft: Draft, index: int) -> Draft:
@@ -90,7 +93,9 @@ def enter_and_tell(draft: Draft, index: int) -> Draft:
     step = sure(draft.status.step)
     asks = ", then waits for approval" if draft.snap.spec.analysis.steps[index].approval else ""
     thin = narrate.thin(draft, step.weight)
-    sentence = f"{draft.canary.name} enters {narrate.step_name(step)}{asks}{thin}"
+    open_ = [gate.message for gate in judged if gate.verdict is Verdict.UNDECIDED]
+    unproven = f"; the step before was inconclusive: {'; '.join(open_)}" if open_ else ""
+    sentence = f"{draft.canary.name} enters {narrate.step_name(step)}{asks}{thin}{unproven}"
     severity = Severity.WARN if thin else Severity.INFO
     return draft.tell("StepEntered", sentence, severity, gates=judged)
 
@@ -125,6 +130,7 @@ def finish_promotion(draft: Draft) -> Draft:
         rejected=None,
         rollout=None,
         step=None,
+        evidence=None,
         cap=None,
         contest=None,
         canary_weight=NO_TRAFFIC,
@@ -160,4 +166,6 @@ def finish_rollback(draft: Draft) -> Draft:
         seen = sure(draft.status.rejected).revision
     elif reason == PUT_BACK:
         seen = sure(rollout.previous)
-    return draft.change(phase=Phase.IDLE, rollout=None, step=None, cap=None, idle_revision=seen)
+    return draft.change(
+        phase=Phase.IDLE, rollout=None, step=None, evidence=None, cap=None, idle_revision=seen
+    )

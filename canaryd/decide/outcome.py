@@ -146,7 +146,7 @@ def worth_writing(before: Status, after: Status, now: datetime, *, evidence_ever
     """Whether the status says something new; what only ticks: every `evidence_every` seconds."""
     if essence(before) != essence(after):
         return True
-    if before.gates == after.gates:
+    if before.gates == after.gates and before.evidence == after.evidence:
         return False
     last = max((gate.at for gate in before.gates), default=None)
     return last is None or (now - last).total_seconds() >= evidence_every
@@ -156,7 +156,10 @@ def essence(status: Status) -> Status:
     """The status without what only ticks: sentences of unchanged gates and holds, deliveries."""
     return replace(
         status,
-        gates=tuple(replace(gate, message="", at=NEVER, value=None) for gate in status.gates),
+        gates=tuple(
+            replace(gate, message="", at=NEVER, value=None, samples=None) for gate in status.gates
+        ),
+        evidence=None,
         hold=replace(status.hold, message="") if status.hold else None,
         conditions=tuple(
             replace(c, message="") if status.phase is not Phase.IDLE else c

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
-from canaryd.model.names import SlotName, Weight
+from canaryd.model.gates import MetricsServer, Reporter
+from canaryd.model.names import Revision, SlotName, Weight
 from canaryd.model.notice import Tidings
 from canaryd.model.status import Status
 
@@ -34,6 +36,37 @@ class Observe:
     interval: timedelta
     first_at: datetime
     slot: SlotName
+    server: MetricsServer | None = None
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The template's own variables."""
+    refusal: str = ""
+    """Why it cannot be asked for, in words: answered with this at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Tiles to ask for, one after the other and each once, until it is no longer wanted.
+
+    `since` is the start of the first one on the metrics server's clock; None: no tile yet, only
+    what is known before any traffic moves (the server's clock, its scrapes, the background).
+    Tiles that ended by then are forgotten. `edges` are the latency edges wanted: none at all, or
+    None for every edge there is.
+    `background` asks for the last hour of the pods that served as primary.
+    """
+
+    canary: str
+    primary: str
+    revision: Revision
+    every: timedelta
+    since: datetime | None
+    edges: tuple[float, ...] | None
+    warm_up: timedelta
+    reporter: Reporter
+    background: bool
+    served_since: datetime
+    """Since when the primary serves; before that the canary's workload did."""
+    grpc_good: frozenset[str]
+    server: MetricsServer | None = None
 
 
 class RequestState(Enum):
@@ -62,4 +95,5 @@ class Decision:
     tidings: tuple[Tidings, ...] = ()
     answers: tuple[Answer, ...] = ()
     observe: tuple[Observe, ...] = ()
+    count: Count | None = None
     wake_at: datetime | None = None

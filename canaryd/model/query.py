@@ -22,6 +22,13 @@ VARIABLES = (
 OPENING = "{{"
 WELL_FORMED = rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}})*\{{?"
 """The pattern of queries in which every `{{` begins a variable that there is (Python and RE2)."""
+ARGUMENT = r"[A-Za-z][A-Za-z0-9_]{0,62}"
+"""The pattern of a template's own variables, which queries name as `variables.NAME`."""
+OWN = "variables."
+WELL_FORMED_TEMPLATE = (
+    rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)}|variables\.{ARGUMENT})\s*\}}\}})*\{{?"
+)
+"""The same as `WELL_FORMED`, for queries of templates."""
 
 _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 # Hexadecimal escapes mean the same in all of PromQL's quotes that know escapes at all.

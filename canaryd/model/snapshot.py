@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from canaryd.model.answered import Answered
 from canaryd.model.names import Key, Revision, SlotName, Weight
 from canaryd.model.spec import Spec
 from canaryd.model.status import Status
+from canaryd.model.tile import Counting
 from canaryd.model.waits import Waits
 
 
@@ -66,6 +68,8 @@ class Routing:
         default_factory=dict[SlotName, Mapping[str, str]]
     )
     """The pod labels by which the slots were told apart; a write goes by the same."""
+    bypassed: bool = False
+    """Whether requests may reach the canary past these weights: another route, or none."""
     advice: tuple[Advice, ...] = ()
 
     def raw(self, weight: Weight) -> int:
@@ -92,15 +96,6 @@ class Problem:
 
     reason: str
     message: str
-
-
-class Answered(Enum):
-    """What became of one question to the metrics server."""
-
-    VALUE = "value"
-    NO_DATA = "no data"
-    UNAVAILABLE = "unavailable"
-    REFUSED = "refused"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +153,8 @@ class Snapshot:
     """Anything in here stops all work on this Canary until it is mended."""
     samples: Mapping[str, Sample] = field(default_factory=dict[str, Sample])
     """The latest answer per metric."""
+    counting: Counting = field(default_factory=Counting)
+    """What the evidence gates have not taken in yet."""
     requests: tuple[Request, ...] = ()
     """Unanswered requests, oldest first."""
     stale: str | None = None

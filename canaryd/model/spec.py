@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 
+from canaryd.model.gates import Evidential, MetricsServer
 from canaryd.model.names import Key, SlotName, Weight
+from canaryd.model.template import TemplateRef
 
 SUCCESS_RATE = "request-success-rate"
 DURATION = "request-duration"
@@ -37,6 +40,15 @@ class Metric:
     interval: timedelta
     query: str | None = None
     """PromQL with `{{ name }}` variables; None for the built-in metrics."""
+    template: TemplateRef | None = None
+    """Where the query comes from instead; resolved when a snapshot is gathered."""
+    variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The template's own variables."""
+    unit: str = ""
+    server: MetricsServer | None = None
+    """Whom to ask; None: the Canary's own metrics server, or else the daemon's."""
+    refusal: str = ""
+    """Why it cannot be asked for at all, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +58,8 @@ class Step:
     weight: Weight
     least: timedelta
     approval: bool = False
+    most: timedelta = timedelta(minutes=5)
+    """The most stay while evidence gates are undecided."""
 
 
 class Otherwise(Enum):
@@ -76,6 +90,9 @@ class Analysis:
     """Per cent of the wanted replicas that must be ready before a rise; at least one pod."""
     no_data: MissingPolicy
     unavailable: MissingPolicy
+    evidence: Evidential = field(default_factory=Evidential)
+    server: MetricsServer | None = None
+    """Whom to ask; None: the daemon's metrics server."""
 
 
 @dataclass(frozen=True, slots=True)

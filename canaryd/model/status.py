@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 
+from canaryd.model.evidence import Evidence
 from canaryd.model.names import NO_TRAFFIC, Revision, SlotName, Weight
 from canaryd.model.notice import Notice
+from canaryd.model.tile import Background
 
 
 class Phase(Enum):
@@ -29,7 +31,13 @@ class HoldReason(Enum):
     CANARY_NOT_READY = "CanaryNotReady"
     METRICS_UNAVAILABLE = "MetricsUnavailable"
     QUERY_REFUSED = "QueryRefused"
+    METRICS_NOT_PER_POD = "MetricsNotPerPod"
+    UNATTRIBUTED_ERRORS = "UnattributedErrors"
+    TRAFFIC_NOT_FOLLOWING = "TrafficNotFollowing"
     NO_CANARY_DATA = "NoCanaryData"
+    ENVIRONMENT = "Environment"
+    DISPERSION_UNKNOWN = "DispersionUnknown"
+    EVIDENCE_AGAINST = "EvidenceAgainst"
     WEIGHTS_CONTESTED = "WeightsContested"
     SUSPENDED = "Suspended"
     PAUSED = "Paused"
@@ -181,6 +189,8 @@ class Gate:
     at: datetime
     value: float | None = None
     missing: Missing | None = None
+    samples: float | None = None
+    """How many canary requests it rests on, for evidence gates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +234,10 @@ class Status:
     cap: Cap | None = None
     contest: Contest | None = None
     gates: tuple[Gate, ...] = ()
+    evidence: Evidence | None = None
+    """What has been counted of this rollout; gone with it."""
+    background: Background | None = None
+    """How the primary's pods vary, as last known; it outlives rollouts."""
     conditions: tuple[Condition, ...] = ()
     notices: tuple[Notice, ...] = ()
     delivered: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -18,3 +18,9 @@ class Waits:
     """Nothing rises when the watches have been silent for longer than this."""
     evidence_write: timedelta = timedelta(seconds=60)
     """At most this often is the status written when only gate sentences moved."""
+    warm_up: timedelta = timedelta(seconds=30)
+    """Each pod's first time is left out of the evidence, on both sides."""
+    weight_settles: timedelta = timedelta(seconds=5)
+    """A tile this close to a change of weight counts for nothing."""
+    share_settles: timedelta = timedelta(seconds=30)
+    """So long after a change of weight is the observed share looked at."""

@@ -1,0 +1,152 @@
+"""One comparison: how its bets grow with the counts of one tile, and what they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from math import inf, log
+from typing import assert_never
+
+from canaryd.decide.evidence import (
+    BETTER,
+    DUST,
+    NOTHING,
+    WORSE,
+    EProcess,
+    log_sum_exp,
+    mean_log,
+)
+from canaryd.decide.tiles import Counts, Side
+from canaryd.model.evidence import Bets, GateEvidence, Strand, Tally
+from canaryd.model.gates import Compare, EvidenceGate, Evidential, Objective, Tolerance
+
+AT_START = 0.5
+"""So much is bet when the rollout begins; the rest in equal parts when later steps do."""
+
+
+def tolerated(gate: EvidenceGate) -> Tolerance:
+    """What the gate tolerates; an objective looks at no primary."""
+    match gate:
+        case Compare(tolerance=tolerance):
+            return tolerance
+        case Objective(most=most):
+            return Tolerance(0.0, most)
+        case _:
+            assert_never(gate)
+
+
+def margin(gate: EvidenceGate, rules: Evidential) -> Tolerance:
+    """How bad a canary must be excluded for a step to pass."""
+    match gate:
+        case Compare():
+            return rules.margin
+        case Objective(most=most):
+            return Tolerance(0.0, rules.margin.ratio * most + rules.margin.delta)
+        case _:
+            assert_never(gate)
+
+
+def stake(released: int, steps: int) -> float:
+    """How much of the whole is bet when the next step begins; all of it where there is but one."""
+    if steps <= 1:
+        return 1.0
+    return AT_START if released == 0 else AT_START / (steps - 1)
+
+
+def enter_strand(strand: Strand, mass: float) -> Strand:
+    """One comparison in a new step."""
+    worse = process(strand.worse, Tolerance(1.0, 0.0), WORSE).release(mass)
+    return replace(
+        strand,
+        worse=Bets(worse.logv, worse.reserve),
+        fine=all_in(BETTER),
+        steps=(*strand.steps, Tally()) if any_requests(strand.steps[-1]) else strand.steps,
+    )
+
+
+def any_requests(tally: Tally) -> bool:
+    """Whether anything was counted."""
+    return tally.canary > 0 or tally.primary > 0
+
+
+def all_in(bets: tuple[float, ...]) -> Bets:
+    """All wealth on the bets."""
+    begun = EProcess(bets=bets).release(1.0)
+    return Bets(begun.logv, begun.reserve)
+
+
+def process(state: Bets, limit: Tolerance, bets: tuple[float, ...], cap: float = inf) -> EProcess:
+    """The e-process of this state against that limit."""
+    return EProcess(limit.ratio, limit.delta, bets, cap, state.logs, state.reserve)
+
+
+def new_strand(edge: float | None, released: int, steps: int) -> Strand:
+    """A comparison that begins now; what the steps so far would have bet is bet at once."""
+    worse = EProcess()
+    for index in range(released):
+        worse = worse.release(stake(index, steps))
+    return Strand(edge, Bets(worse.logv, worse.reserve), all_in(BETTER))
+
+
+def tally(edge: float | None, counts: Counts) -> Tally:
+    """A tile's counts as one comparison sees them: requests that failed, or that were slow."""
+    sides = (counts.canary, counts.primary)
+    if edge is None:
+        canary, primary = ((side.errors, side.requests) for side in sides)
+    else:
+        canary, primary = (slower(side, edge) for side in sides)
+    return Tally(*canary, *primary)
+
+
+def slower(side: Side, edge: float) -> tuple[float, float]:
+    """Requests slower than the edge, of those timed; none of none where the edge is not there."""
+    return (side.slow[edge], side.timed) if edge in side.slow else (0.0, 0.0)
+
+
+def weigh_strand(
+    strand: Strand,
+    rule: EvidenceGate,
+    seen: Tally,
+    rules: Evidential,
+    *,
+    uneven: float,
+    for_it: bool,
+) -> Strand:
+    """One comparison after one tile's counts, tempered by how uneven the primary's pods are.
+
+    `for_it` says that they count in the canary's favour as well: they are of the running step.
+    """
+    counts = (seen.canary_bad, seen.canary, seen.primary_bad, seen.primary)
+    cap = bound(rules) / 2
+    worse = process(strand.worse, tolerated(rule), WORSE, cap).update(*counts, uneven)
+    fine = strand.fine
+    if for_it:
+        pro = process(fine, margin(rule, rules), BETTER).update(*counts, uneven)
+        fine = Bets(pro.logv, pro.reserve)
+    steps = (*strand.steps[:-1], strand.steps[-1] + seen)
+    return Strand(strand.edge, Bets(worse.logv, worse.reserve), fine, steps)
+
+
+def bound(rules: Evidential) -> float:
+    """Logarithm of the evidence at which a gate rolls back: alpha is shared by all gates."""
+    return log(max(1, len(rules.gates)) / rules.alpha)
+
+
+def against(gate: GateEvidence) -> float:
+    """Logarithm of the evidence that the canary is worse than tolerated, over all edges."""
+    return mean_log([log_e(strand.worse) for strand in gate.strands])
+
+
+def in_favour(gate: GateEvidence) -> float:
+    """Logarithm of the evidence that it is better than the margin, at every edge."""
+    return min((log_e(strand.fine) for strand in gate.strands), default=NOTHING)
+
+
+def log_e(bets: Bets) -> float:
+    """Logarithm of the evidence of one mixture of bets; what was not bet counts as it is."""
+    rest = log(bets.reserve) if bets.reserve > DUST else NOTHING
+    return log_sum_exp((*bets.logs, rest))
+
+
+def worst(gate: GateEvidence) -> Strand | None:
+    """The comparison that speaks most against the canary."""
+    return max(gate.strands, key=lambda strand: log_e(strand.worse), default=None)

@@ -1,0 +1,187 @@
+"""How evidence grows: tiles are taken in one after the other, each once, whatever happens between.
+
+Evidence against a canary belongs to its rollout; evidence for it, which passes a step, to the step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from canaryd.decide.strands import enter_strand, new_strand, stake, tally, weigh_strand
+from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
+from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
+from canaryd.model.gates import Counted, EvidenceGate, Evidential, Objective
+from canaryd.model.tile import Background, Tile
+
+UNKNOWN_DISPERSION = 3.0
+"""Evidence is tempered by this much where nobody knows yet how the primary's pods vary."""
+FAILING_REQUESTS, FAILING = 20, 0.5
+"""So many canary requests in a tile, and this share of them failed: twice in a row is enough."""
+BROKEN_REQUESTS, BROKEN = 50, 0.9
+"""So many canary requests in a tile, and this share of them failed: once is enough."""
+FOLLOWED_MOST = 100_000
+"""The observed share forgets half beyond so many requests, so that it tells of now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scales:
+    """What counts are weighed with: the gates, how the primary varies, and the weight's share."""
+
+    rules: Evidential
+    frame: Frame
+    background: Background | None
+    steps: int
+    weight: int
+    live_since: datetime | None
+    """Since when the step's weight is live, on our clock; evidence for it begins there."""
+    share_settles: timedelta
+
+    def dispersion(self, edge: float | None) -> float:
+        """How unevenly failures fall on the primary's pods; what is unknown is taken as uneven."""
+        known = self.background
+        if known is None:
+            return UNKNOWN_DISPERSION
+        found = known.errors if edge is None else None
+        if edge is not None:
+            found = next((each.dispersion for each in known.edges if each.edge == edge), None)
+        least = 1.0 if known.sufficient else UNKNOWN_DISPERSION
+        return max(least, found or UNKNOWN_DISPERSION)
+
+
+def begin(*, window: timedelta, counted_until: datetime) -> Evidence:
+    """No evidence yet; tiles from there on will count."""
+    return Evidence(window=window, counted_until=counted_until)
+
+
+def enter_step(evidence: Evidence, *, at: datetime, steps: int) -> Evidence:
+    """A step begins: more is bet against the canary, and the bets for it begin anew."""
+    mass = stake(evidence.released, steps)
+    gates = tuple(
+        replace(gate, strands=tuple(enter_strand(strand, mass) for strand in gate.strands))
+        for gate in evidence.gates
+    )
+    return replace(evidence, step=at, released=evidence.released + 1, gates=gates)
+
+
+def fitted(evidence: Evidence, scales: Scales) -> Evidence:
+    """The evidence with exactly the gates of the spec, and with the latency edges that tell."""
+    known = {gate.name: gate for gate in evidence.gates}
+    gates = tuple(fit(gate, known.get(gate.name), evidence, scales) for gate in scales.rules.gates)
+    return evidence if gates == evidence.gates else replace(evidence, gates=gates)
+
+
+def fit(
+    gate: EvidenceGate, known: GateEvidence | None, evidence: Evidence, scales: Scales
+) -> GateEvidence:
+    """One gate's evidence; edges are chosen once, when something is known about them."""
+    if known is not None and known.counted is gate.counted and known.strands:
+        return known
+    strands = tuple(
+        new_strand(edge, evidence.released, scales.steps) for edge in edges(gate, scales)
+    )
+    return GateEvidence(gate.name, gate.counted, strands)
+
+
+def edges(gate: EvidenceGate, scales: Scales) -> tuple[float | None, ...]:
+    """What the gate compares: errors, its own edge, or those that tell on the primary."""
+    if gate.counted is Counted.ERRORS:
+        return (None,)
+    if isinstance(gate, Objective):
+        return (gate.edge,)
+    return tuple(each.edge for each in scales.background.edges) if scales.background else ()
+
+
+def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Evidence:
+    """All tiles that follow on what was counted, in order; repeats and early ones are left out."""
+    waiting = {tile.start: tile for tile in tiles}
+    evidence = fitted(evidence, scales)
+    while (tile := waiting.pop(evidence.counted_until, None)) is not None:
+        evidence = replace(take_one(evidence, tile, scales), counted_until=tile.end)
+    return evidence
+
+
+def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
+    """One tile: evidence if it counts, the reason why not if it does not."""
+    counts, refusal = read(tile, scales.frame)
+    if refusal is not None:
+        evidence = refuse(evidence, tile, refusal)
+    if counts is None:
+        return evidence
+    evidence = count_failing(evidence, counts)
+    evidence = count_share(evidence, tile, counts, scales)
+    if refusal is not None:
+        return evidence
+    step_live = scales.live_since is not None and tile.start >= scales.live_since + tile.skew
+    gates = tuple(
+        weigh(gate, rule, counts, scales, for_it=step_live)
+        for gate, rule in zip(evidence.gates, scales.rules.gates, strict=True)
+    )
+    return replace(evidence, gates=gates, tiles=evidence.tiles + 1)
+
+
+def refuse(evidence: Evidence, tile: Tile, refusal: Refusal) -> Evidence:
+    """Remember the last tile that counted for nothing; next to a rise it is no news."""
+    if refusal.reason is Uncounted.WEIGHT_CHANGED:
+        return evidence
+    count = evidence.refused.count + 1 if evidence.refused else 1
+    told = Refused(refusal.reason.value, refusal.message, tile.end, count)
+    return replace(evidence, refused=told)
+
+
+def count_failing(evidence: Evidence, counts: Counts) -> Evidence:
+    """Tiles in a row in which most of what the canary got went wrong, at twice the primary's."""
+    canary, primary = counts.canary_all, counts.primary_all
+    bad = canary.errors / canary.requests if canary.requests else 0.0
+    usual = primary.errors / primary.requests if primary.requests else 0.0
+    failing = evidence.failing if bad >= 2 * usual else 0
+    if canary.requests >= BROKEN_REQUESTS and bad >= BROKEN and bad >= 2 * usual:
+        failing += 2
+    elif canary.requests >= FAILING_REQUESTS and bad >= FAILING and bad >= 2 * usual:
+        failing += 1
+    else:
+        failing = 0
+    return evidence if failing == evidence.failing else replace(evidence, failing=failing)
+
+
+def count_share(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) -> Evidence:
+    """Whether requests came at all, and how many of them to the canary since the weight settled."""
+    canary, primary = counts.canary_all.requests, counts.primary_all.requests
+    share = scales.weight / 100
+    if canary == 0 and share > 0:
+        expected = primary * share / (1 - share) if share < 1 else 0.0
+        since = evidence.empty_since or tile.start - tile.skew
+        evidence = replace(
+            evidence,
+            empty=evidence.empty + 1,
+            empty_since=since,
+            expected=evidence.expected + expected,
+        )
+    elif evidence.empty:
+        evidence = replace(evidence, empty=0, empty_since=None, expected=0.0)
+    settled = max(scales.frame.changes, default=None)
+    if settled is not None and tile.start - tile.skew < settled + scales.share_settles:
+        return evidence if evidence.followed == Tally() else replace(evidence, followed=Tally())
+    followed = evidence.followed + Tally(canary=canary, primary=primary)
+    if followed.canary + followed.primary > FOLLOWED_MOST:
+        followed = Tally(canary=followed.canary / 2, primary=followed.primary / 2)
+    return replace(evidence, followed=followed)
+
+
+def weigh(
+    gate: GateEvidence, rule: EvidenceGate, counts: Counts, scales: Scales, *, for_it: bool
+) -> GateEvidence:
+    """One gate's evidence after one tile."""
+    strands = tuple(
+        weigh_strand(
+            strand,
+            rule,
+            tally(strand.edge, counts),
+            scales.rules,
+            uneven=scales.dispersion(strand.edge),
+            for_it=for_it,
+        )
+        for strand in gate.strands
+    )
+    return replace(gate, strands=strands)

@@ -1,0 +1,110 @@
+"""What samples have added up to: the state of the evidence gates, as it survives a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from canaryd.model.gates import Counted
+
+FORMAT = 1
+"""The form in which evidence stands in a status; another one is not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bets:
+    """A mixture of bets against one hypothesis: the logarithm of each one's wealth.
+
+    `reserve` is the part of the initial wealth that has not been bet yet. A bet that was never
+    made, or that lost all, is minus infinity.
+    """
+
+    logs: tuple[float, ...]
+    reserve: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Requests counted, and how many of them went wrong (or were slow), on both sides."""
+
+    canary_bad: float = 0.0
+    canary: float = 0.0
+    primary_bad: float = 0.0
+    primary: float = 0.0
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(
+            self.canary_bad + other.canary_bad,
+            self.canary + other.canary,
+            self.primary_bad + other.primary_bad,
+            self.primary + other.primary,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Strand:
+    """One comparison: errors, or requests slower than `edge` milliseconds.
+
+    `worse` bets, over the whole rollout, that the canary is worse than tolerated; `fine` bets,
+    over the current step, that it is better than the margin. `steps` are the counts per step,
+    the current one last.
+    """
+
+    edge: float | None
+    worse: Bets
+    fine: Bets
+    steps: tuple[Tally, ...] = (Tally(),)
+
+    @property
+    def total(self) -> Tally:
+        """The counts of the whole rollout."""
+        return sum(self.steps, Tally())
+
+
+@dataclass(frozen=True, slots=True)
+class GateEvidence:
+    """The evidence of one gate: one strand for errors, one per telling edge for latency."""
+
+    name: str
+    counted: Counted
+    strands: tuple[Strand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The last tile that counted for nothing: why, its end, and how many there were."""
+
+    reason: str
+    message: str
+    at: datetime
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The state of all evidence gates of one rollout, from tiles of length `window`.
+
+    `counted_until` is the end of the last tile that was taken in, on the metrics server's clock.
+    `step` is when the step began whose bets are running. `changes` are the instants at which the
+    weight was changed, as far as a tile to come may reach back to them (our clock).
+    """
+
+    window: timedelta
+    counted_until: datetime
+    step: datetime | None = None
+    released: int = 0
+    """How many steps' bets have been started."""
+    gates: tuple[GateEvidence, ...] = ()
+    changes: tuple[datetime, ...] = ()
+    tiles: int = 0
+    """How many tiles counted."""
+    refused: Refused | None = None
+    failing: int = 0
+    """How many tiles in a row had half or more of the canary's requests fail."""
+    empty: int = 0
+    """How many tiles in a row had no canary request."""
+    empty_since: datetime | None = None
+    expected: float = 0.0
+    """How many canary requests those should have had, by the primary's and the weight."""
+    followed: Tally = Tally()
+    """Requests of both sides since the weight last settled: the observed share."""
