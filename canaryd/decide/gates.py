@@ -107,11 +107,16 @@ def note_change(draft: Draft, at: datetime) -> Draft:
     return draft.change(evidence=replace(evidence, changes=(*kept, at)[-20:]))
 
 
+def learn_background(draft: Draft) -> Draft:
+    """Keep what is known of how the primary's pods vary."""
+    return draft.change(background=best_known(draft))
+
+
 def take_in_tiles(draft: Draft) -> Draft:
     """Take in what was counted since, and what is known of the primary's pods."""
-    if not in_use(draft):
+    if not in_use(draft) or draft.status.step is None:
         return draft
-    draft = draft.change(background=best_known(draft))
+    draft = learn_background(draft)
     if draft.status.evidence is None:  # it could not be read, or the gates are new
         draft = enter_evidence(draft)
     evidence = sure(draft.status.evidence)

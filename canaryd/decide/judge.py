@@ -14,6 +14,7 @@ from canaryd.decide.gates import (
     Conclusion,
     conclusions,
     in_use,
+    learn_background,
     objective_missed_by_both,
     take_in_tiles,
 )
@@ -151,7 +152,12 @@ def count_failure(draft: Draft) -> Draft:
     """Count at most one failed check per interval; the one with number `threshold` ends it."""
     rollout, analysis = draft.rollout, draft.snap.spec.analysis
     earliest = rollout.failed_at + analysis.interval if rollout.failed_at else rollout.started_at
-    failed = [g for g in draft.status.gates if g.verdict is Verdict.FAIL and g.at >= earliest]
+    checks = {metric.name for metric in analysis.metrics}
+    failed = [
+        g
+        for g in draft.status.gates
+        if g.name in checks and g.verdict is Verdict.FAIL and g.at >= earliest
+    ]
     if not failed:
         return draft
     why = "; ".join(g.message for g in failed)
@@ -209,7 +215,7 @@ def probe(draft: Draft) -> Draft:
             draft = replace(draft, advance=None)
         elif sample.answered in (Answered.UNAVAILABLE, Answered.REFUSED):
             draft = draft.hold(MISSING[sample.answered], f"{metric.name}: {sample.detail}")
-    return probe_counting(take_in_tiles(draft)) if in_use(draft) else draft
+    return probe_counting(learn_background(draft)) if in_use(draft) else draft
 
 
 def probe_counting(draft: Draft) -> Draft:
