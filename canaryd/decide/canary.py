@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from canaryd.decide import narrate
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.gates import (
-    DOUBTFUL,
     Conclusion,
     conclusions,
     in_use,
@@ -17,6 +16,7 @@ from canaryd.decide.gates import (
 )
 from canaryd.decide.judge import judge, policy_for, probe, satisfied
 from canaryd.decide.moves import enter, largest_step, roll_back
+from canaryd.decide.strands import DOUBTFUL
 from canaryd.model.decision import Count, Observe
 from canaryd.model.gates import Compare, Counted
 from canaryd.model.spec import Otherwise, Step

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import log
+from math import ceil, log
 from typing import assert_never
 
 from canaryd.decide import narrate
@@ -20,8 +20,6 @@ from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 from canaryd.model.tile import Background
 
-DOUBTFUL = log(10)
-"""At such odds against the canary, time alone no longer passes a step."""
 EMPTY_TILES = 3
 """So many tiles without a canary request, where some were due, are no chance."""
 EXPECTED_REQUESTS = 5.0
@@ -86,9 +84,10 @@ def enter_evidence(draft: Draft) -> Draft:
 
 
 def interval_of(draft: Draft) -> timedelta:
-    """How long a tile is: as asked for, but never shorter than a scrape interval."""
+    """How long a tile is: as asked for, but not shorter than a scrape; whole seconds."""
     wanted = draft.snap.spec.analysis.evidence.evaluate_every
-    return max(wanted, draft.snap.counting.scrape or wanted)
+    longest = max(wanted, draft.snap.counting.scrape or wanted)
+    return timedelta(seconds=ceil(longest.total_seconds()))
 
 
 def grid(at: datetime, window: timedelta) -> datetime:

@@ -21,14 +21,12 @@ from canaryd.decide.gates import (
 from canaryd.decide.moves import roll_back
 from canaryd.decide.share import traffic_follows
 from canaryd.decide.tiles import Uncounted
+from canaryd.decide.weigh import ENOUGH_FAILING
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Compare
 from canaryd.model.snapshot import Sample
 from canaryd.model.spec import Metric, MissingPolicy, Otherwise, Severity
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
-
-ENOUGH_FAILING = 2
-"""So many failing tiles in a row end a rollout; one that is worse counts twice."""
 
 
 def relevant(draft: Draft, metric: Metric, since: datetime) -> Sample | None:

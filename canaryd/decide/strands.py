@@ -19,6 +19,8 @@ from canaryd.decide.tiles import Counts, Side
 from canaryd.model.evidence import Bets, GateEvidence, Strand, Tally
 from canaryd.model.gates import Compare, EvidenceGate, Evidential, Objective, Tolerance
 
+DOUBTFUL = log(10)
+"""At such odds against the canary, time alone no longer passes a step."""
 AT_START = 0.5
 """So much is bet when the rollout begins; the rest in equal parts when later steps do."""
 

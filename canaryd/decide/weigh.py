@@ -21,6 +21,8 @@ FAILING_REQUESTS, FAILING = 20, 0.5
 """So many canary requests in a tile, and this share of them failed: twice in a row is enough."""
 BROKEN_REQUESTS, BROKEN = 50, 0.9
 """So many canary requests in a tile, and this share of them failed: once is enough."""
+ENOUGH_FAILING = 2
+"""So many failing tiles in a row end a rollout; one that is worse counts twice."""
 FOLLOWED_MOST = 100_000
 """The observed share forgets half beyond so many requests, so that it tells of now."""
 

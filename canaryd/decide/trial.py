@@ -1,0 +1,150 @@
+"""A rollout in thought: tiles through the real rules and gates, without the world around them.
+
+For asking what would have happened (`canaryd backtest`) and what is to be expected
+(`canaryd plan`, and the benchmark of verdicts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import chain
+from math import log
+
+from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
+from canaryd.decide.tiles import Frame
+from canaryd.decide.weigh import ENOUGH_FAILING, Scales, begin, enter_step, take_in
+from canaryd.model.evidence import Evidence, Tally
+from canaryd.model.gates import Compare, Evidential
+from canaryd.model.names import ALL_TRAFFIC
+from canaryd.model.spec import Step
+from canaryd.model.tile import Background, Tile
+
+SHARE_SETTLES = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a rollout walks, and how it is judged; `lag` is how late a tile is known."""
+
+    rules: Evidential
+    steps: tuple[Step, ...]
+    canary: str
+    primary: str
+    lag: timedelta
+    settles: timedelta = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How it ended: `failed` names the gate that took it back, None if none did.
+
+    `after` is from the first step on; `step` is the index of the last one. `canary_requests` are
+    those that evidence rests on. `finished` tells whether the tiles sufficed to walk all steps;
+    `inconclusive` counts steps that time alone passed.
+    """
+
+    failed: str | None
+    after: timedelta
+    step: int
+    canary_requests: float
+    finished: bool
+    inconclusive: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk:
+    """Where the rollout is."""
+
+    evidence: Evidence
+    index: int
+    entered: datetime
+    inconclusive: int = 0
+
+
+def trial(course: Course, tiles: Iterable[Tile], background: Background | None) -> Outcome | None:
+    """Walk through the tiles, oldest first and without a gap; None when there are none."""
+    coming = iter(tiles)
+    first = next(coming, None)
+    if first is None:
+        return None
+    begun = now = first.start
+    evidence = begin(window=first.end - first.start, counted_until=begun)
+    walk = enter(course, _Walk(evidence, -1, begun), begun)
+    for tile in chain((first,), coming):
+        now = tile.end + course.lag
+        scales = weighing(course, walk, background)
+        walk = replace(walk, evidence=take_in(walk.evidence, (tile,), scales))
+        failed = failure(walk.evidence, course)
+        if failed is not None:
+            return outcome(walk, failed, now - begun)
+        following = go_on(course, walk, now)
+        if following is None:
+            return outcome(walk, None, now - begun, finished=True)
+        walk = following
+    return outcome(walk, None, now - begun)
+
+
+def weighing(course: Course, walk: _Walk, background: Background | None) -> Scales:
+    """What the tiles of the running step are weighed with."""
+    frame = Frame(
+        canary=course.canary,
+        primary=course.primary,
+        changes=walk.evidence.changes,
+        settles=course.settles,
+        grpc_good=course.rules.grpc_good,
+    )
+    return Scales(
+        rules=course.rules,
+        frame=frame,
+        background=background,
+        steps=len(course.steps),
+        weight=course.steps[walk.index].weight,
+        live_since=walk.entered,
+        share_settles=SHARE_SETTLES,
+    )
+
+
+def enter(course: Course, walk: _Walk, now: datetime) -> _Walk:
+    """Enter the next step."""
+    evidence = enter_step(walk.evidence, at=now, steps=len(course.steps))
+    evidence = replace(evidence, changes=(*evidence.changes, now)[-3:])
+    return replace(walk, evidence=evidence, index=walk.index + 1, entered=now)
+
+
+def failure(evidence: Evidence, course: Course) -> str | None:
+    """Which gate takes the canary back, if one does."""
+    if evidence.failing >= ENOUGH_FAILING:
+        return "most requests failed"
+    limit = bound(course.rules)
+    return next((gate.name for gate in evidence.gates if against(gate) >= limit), None)
+
+
+def go_on(course: Course, walk: _Walk, now: datetime) -> _Walk | None:
+    """The next step when this one is passed, else the same; None after the last one."""
+    step, stayed = course.steps[walk.index], now - walk.entered
+    if stayed < step.least:
+        return walk
+    gates = {gate.name: gate for gate in walk.evidence.gates}
+    needed = log(1 / course.rules.beta)
+    compared = [
+        gates[rule.name]
+        for rule in course.rules.gates
+        if not (isinstance(rule, Compare) and step.weight == ALL_TRAFFIC)
+    ]
+    passed = all(in_favour(gate) >= needed for gate in compared)
+    if not passed and (stayed < step.most or any(against(gate) >= DOUBTFUL for gate in compared)):
+        return walk
+    if walk.index + 1 == len(course.steps):
+        return None
+    return replace(enter(course, walk, now), inconclusive=walk.inconclusive + (not passed))
+
+
+def outcome(
+    walk: _Walk, failed: str | None, after: timedelta, *, finished: bool = False
+) -> Outcome:
+    """What became of the rollout."""
+    strands = [gate.strands[0].total for gate in walk.evidence.gates if gate.strands]
+    seen = max(strands, key=lambda tally: tally.canary, default=Tally())
+    return Outcome(failed, after, walk.index, seen.canary, finished, walk.inconclusive)
