@@ -40,12 +40,14 @@ COMMANDS = {
     "abort": Entry("asks", "Abort the rollout: all traffic goes back."),
     "retry": Entry("asks", "Retry a rejected revision."),
     "slot": Entry("slot", "Print the idle slot: where the next version is to be committed."),
+    "plan": Entry("plan", "Say what to expect of a Canary's gates, from today's requests."),
+    "backtest": Entry("backtest", "Replay a Canary's gates over the past of its workload."),
     "lint": Entry("schema", "Check Canary files without a cluster."),
     "crds": Entry("schema", "Print the CustomResourceDefinitions."),
     "run": Entry("run", "Run the daemon."),
     "demo": Entry("demo", "Show a good release and a bad one, live."),
 }
-"""In the order in which they are listed: looking, deciding, writing, running."""
+"""In the order in which they are listed: looking, deciding, trying out, writing, running."""
 PLUGIN = "kubectl-canary"
 
 

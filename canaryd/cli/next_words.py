@@ -176,7 +176,25 @@ def _unproven(case: Case) -> list[str]:
         for metric in case.spec.analysis.metrics
         if gates.get(metric.name) is not Verdict.PASS
     ]
-    return [f"waits for a passing sample of {', '.join(waits)}"] if waits else []
+    words = [f"waits for a passing sample of {', '.join(waits)}"] if waits else []
+    undecided = [
+        rule.name
+        for rule in case.spec.analysis.evidence.gates
+        if gates.get(rule.name) is not Verdict.PASS
+    ]
+    if undecided:
+        words.append(_undecided(case, undecided))
+    return words
+
+
+def _undecided(case: Case, names: list[str]) -> str:
+    """Until when evidence is waited for."""
+    step, steps = case.status.step, case.spec.analysis.steps
+    if step is None:
+        return f"waits for evidence of {', '.join(names)}"
+    left = steps[max(step.index, 0)].most - step.elapsed(case.now)
+    until = f"for {whole(left)} at most" if left > timedelta() else "until it looks harmless"
+    return f"waits for evidence of {', '.join(names)}, {until}"
 
 
 def _after(case: Case, step: StepState) -> str:

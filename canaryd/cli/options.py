@@ -68,7 +68,7 @@ def output_option(*forms: str) -> Callable[[Command], Command]:
 
 
 class DurationType(click.ParamType[timedelta]):
-    """A Go duration like 30s, 1m30s or 1h."""
+    """A Go duration like 30s, 1m30s or 1h; or whole days, 7d."""
 
     name = "duration"
 
@@ -81,6 +81,9 @@ class DurationType(click.ParamType[timedelta]):
 
         if isinstance(value, timedelta):
             return value
+        days = value.removesuffix("d")
+        if days != value and days.isdecimal():  # people say 7d, Go does not
+            return timedelta(days=int(days))
         try:
             return parse_duration(value)
         except ValueError as error:

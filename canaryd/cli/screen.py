@@ -10,8 +10,9 @@ from canaryd.cli.console import paint, phase, transition, verdict
 from canaryd.cli.next_words import Case, next_words
 from canaryd.cli.standing import problem, rests_rejected
 from canaryd.cli.transitions import lines_of
-from canaryd.cli.words import age, short_images
-from canaryd.decide.narrate import step_name
+from canaryd.cli.words import age, clock_time, short_images
+from canaryd.decide.narrate import number, span, step_name
+from canaryd.decide.say_evidence import refused
 from canaryd.model.status import Condition, Phase, Status, Verdict
 from canaryd.wire.status import render_status
 
@@ -112,7 +113,28 @@ def _evidence(case: Case) -> list[str]:
     lines = [f"{verdict(gate.verdict, _WIDEST)}  {gate.message}" for gate in status.gates]
     if status.rollout is not None and not case.spec.skip_analysis:
         failed, threshold = status.rollout.failed_checks, case.spec.analysis.threshold
-        lines.append(f"{failed} failed checks; the one with number {threshold} rolls back")
+        if case.spec.analysis.metrics:
+            lines.append(f"{failed} failed checks; the one with number {threshold} rolls back")
+    return [*lines, *_counted(case)]
+
+
+def _counted(case: Case) -> list[str]:
+    """How far the counting has come that evidence rests on, and what was left out."""
+    evidence, known = case.status.evidence, case.status.background
+    if evidence is None:
+        return []
+    lines = [
+        f"{evidence.tiles} intervals of {span(evidence.window)} counted, "
+        f"the last until {clock_time(evidence.counted_until)}"
+    ]
+    if evidence.refused is not None:
+        lines.append(refused(evidence.refused))
+    if known is not None and not known.sufficient:
+        lines.append(
+            f"how much the primary's pods differ by themselves is known from "
+            f"{number(known.pod_hours, 2)} pod-hours; rollback by evidence needs "
+            f"{number(known.needed, 2)}"
+        )
     return lines
 
 
@@ -150,6 +172,8 @@ def facts(case: Case, *, current: bool) -> Mapping[str, Any]:
         "primarySlot",
         "idleSlot",
         "gates",
+        "evidence",
+        "background",
     )
     said |= {part: wire[part] for part in kept if part in wire}
     said["advice"] = [{"type": note.type, "message": note.message} for note in advice(case.status)]

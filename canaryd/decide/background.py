@@ -100,9 +100,10 @@ def _edges(cells: Sequence[Cells]) -> tuple[Edge, ...]:
     timed = sum(cell.timed for cell in every)
     if not timed:
         return ()
-    common = set.intersection(*(set(cell.below) for cell in every)) - {ALL}
     told: list[Edge] = []
-    for edge in sorted(common):
+    for edge in sorted(every[0].below):
+        if edge == ALL or not all(edge in cell.below for cell in every):
+            continue
         tail = sum(cell.slow(edge) for cell in every) / timed
         if tail > MOST_TAIL:
             continue

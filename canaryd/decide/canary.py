@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canaryd.decide import narrate
+from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.gates import (
     Conclusion,
@@ -13,12 +14,14 @@ from canaryd.decide.gates import (
     in_use,
     inconclusive,
     interval_of,
+    refused_last,
 )
 from canaryd.decide.judge import judge, policy_for, probe, satisfied
 from canaryd.decide.moves import enter, largest_step, roll_back
 from canaryd.decide.strands import DOUBTFUL
 from canaryd.model.decision import Count, Observe
-from canaryd.model.gates import Compare, Counted
+from canaryd.model.evidence import Evidence
+from canaryd.model.gates import Compare, Counted, Objective
 from canaryd.model.spec import Otherwise, Step
 from canaryd.model.status import HoldReason, Phase, StepState, Verdict
 
@@ -95,7 +98,8 @@ def passed(draft: Draft) -> Draft:
 def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     """Whether no evidence gate stands in the way: each has passed, or was heard long enough.
 
-    What is still undecided at the most stay is passed as inconclusive, unless it looks bad.
+    What is still undecided at the most stay is passed as inconclusive, unless it looks bad, or
+    the latest counts could not be used.
     """
     undecided = [each for each in conclusions(draft) if not lets_pass(draft, each)]
     if not undecided:
@@ -108,6 +112,9 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         message = "; ".join(each.gate.message for each in doubtful)
         waits = f"{message}; too much to go on, not enough to roll back: more requests will decide"
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
+    unread = refused_last(draft)
+    if unread is not None:
+        return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
     words = {each.rule.name: inconclusive(draft, each) for each in undecided}
     gates = tuple(
         replace(gate, message=words.get(gate.name, gate.message)) for gate in draft.status.gates
@@ -171,17 +178,14 @@ def counts(draft: Draft) -> Count | None:
     if status.phase is not Phase.PROGRESSING or not in_use(draft):
         return None
     evidence, promoted, rollout = status.evidence, status.promoted, draft.rollout
-    written = draft.snap.status.evidence
     known = status.background
     fresh = known is not None and known.asked_at >= rollout.started_at and known.sufficient
-    same = written is not None and evidence is not None and written.released <= evidence.released
-    first = written if same else evidence
     return Count(
         canary=draft.canary.name,
         primary=draft.primary.name,
         revision=rollout.revision,
         every=evidence.window if evidence else interval_of(draft),
-        since=first.counted_until if first else None,
+        since=first_wanted(draft.snap.status.evidence, evidence),
         edges=edges(draft),
         warm_up=draft.snap.waits.warm_up,
         reporter=spec.evidence.reporter,
@@ -192,17 +196,25 @@ def counts(draft: Draft) -> Count | None:
     )
 
 
+def first_wanted(written: Evidence | None, evidence: Evidence | None) -> datetime | None:
+    """The start of the first tile that is wanted: what is not written yet may be needed again."""
+    if evidence is None:
+        return None
+    if written is None or written.released > evidence.released:
+        return evidence.counted_until
+    return min(written.counted_until, evidence.counted_until)
+
+
 def edges(draft: Draft) -> tuple[float, ...] | None:
     """The latency edges that are compared; None while they are not known yet."""
     rules, evidence = draft.snap.spec.analysis.evidence.gates, draft.status.evidence
     slow = [rule for rule in rules if rule.counted is Counted.LATENCY]
-    found = {
-        strand.edge
-        for gate in (evidence.gates if evidence else ())
-        for strand in gate.strands
-        if strand.edge is not None
-    }
-    if any(isinstance(rule, Compare) for rule in slow) and not found:
-        return None
-    asked = {rule.edge for rule in slow if not isinstance(rule, Compare) and rule.edge is not None}
-    return tuple(sorted(found | asked))
+    known = {gate.name: gate.strands for gate in (evidence.gates if evidence else ())}
+    found: set[float] = set()
+    for rule in slow:
+        strands = known.get(rule.name, ())
+        if isinstance(rule, Compare) and not strands:
+            return None
+        asked = [rule.edge] if isinstance(rule, Objective) else [each.edge for each in strands]
+        found.update(edge for edge in asked if edge is not None)
+    return tuple(sorted(found))

@@ -14,7 +14,7 @@ from canaryd.decide.strands import against, bound, in_favour
 from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
-from canaryd.model.evidence import Evidence, GateEvidence, Tally
+from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
 from canaryd.model.gates import Compare, EvidenceGate, Objective
 from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
@@ -101,7 +101,8 @@ def note_change(draft: Draft, at: datetime) -> Draft:
     evidence = draft.status.evidence
     if evidence is None:
         return draft
-    oldest = evidence.counted_until - timedelta(minutes=10)
+    skew = draft.snap.counting.skew or timedelta()
+    oldest = evidence.counted_until - skew - timedelta(minutes=10)
     kept = tuple(change for change in evidence.changes if change >= oldest)
     return draft.change(evidence=replace(evidence, changes=(*kept, at)[-20:]))
 
@@ -118,8 +119,22 @@ def take_in_tiles(draft: Draft) -> Draft:
     draft = learn_background(draft)
     if draft.status.evidence is None:  # it could not be read, or the gates are new
         draft = enter_evidence(draft)
+    draft = draft.change(evidence=on_time(draft, sure(draft.status.evidence)))
     evidence = sure(draft.status.evidence)
     return draft.change(evidence=take_in(evidence, draft.snap.counting.tiles, scales(draft)))
+
+
+def on_time(draft: Draft, evidence: Evidence) -> Evidence:
+    """Make what began before the server had told its clock and its scrapes agree with them.
+
+    Tiles are never shorter than a scrape: the two sides' would not be of the same instants.
+    """
+    window, skew = max(evidence.window, interval_of(draft)), draft.snap.counting.skew
+    if window > evidence.window:
+        evidence = replace(evidence, window=window)
+    if skew is None or evidence.tiles or evidence.counted_until <= draft.now + skew:
+        return evidence
+    return replace(evidence, counted_until=grid(draft.now + skew, window))
 
 
 def best_known(draft: Draft) -> Background | None:
@@ -206,15 +221,17 @@ def verdict_of(
 
 def missing_of(draft: Draft, evidence: Evidence, before: Gate | None) -> Missing | None:
     """Why there is nothing to judge by, and since when without a break."""
-    silence = draft.snap.counting.silence
+    silence, live_since = draft.snap.counting.silence, sure(sure(draft.status.step).live_since)
     if silence is not None:
         reason, since = MISSING[silence.answered], silence.since
     elif nothing_came(draft, evidence):
-        reason, since = HoldReason.NO_CANARY_DATA, evidence.empty_since or draft.now
+        reason, since = HoldReason.NO_CANARY_DATA, sure(evidence.empty_since)
     else:
         return None
     known = before.missing if before is not None else None
-    return known if known is not None and known.reason is reason else Missing(reason, since)
+    if known is not None and known.reason is reason and known.since >= live_since:
+        return known
+    return Missing(reason, max(since, live_since))
 
 
 def nothing_came(draft: Draft, evidence: Evidence) -> bool:
@@ -222,9 +239,14 @@ def nothing_came(draft: Draft, evidence: Evidence) -> bool:
     if draft.status.canary_weight == NO_TRAFFIC or evidence.empty < EMPTY_TILES:
         return False
     due = evidence.expected == 0 or evidence.expected >= EXPECTED_REQUESTS
-    longest = draft.snap.spec.analysis.no_data.after
-    since = evidence.empty_since
-    return due or (since is not None and draft.now - since >= longest)
+    return due or evidence.empty * evidence.window >= draft.snap.spec.analysis.no_data.after
+
+
+def refused_last(draft: Draft) -> Refused | None:
+    """Why the latest tile counted for nothing, if it did."""
+    evidence = sure(draft.status.evidence)
+    last = evidence.refused
+    return last if last is not None and last.at == evidence.counted_until else None
 
 
 def no_requests(draft: Draft, evidence: Evidence) -> str:

@@ -16,6 +16,7 @@ from canaryd.decide.gates import (
     in_use,
     learn_background,
     objective_missed_by_both,
+    refused_last,
     take_in_tiles,
 )
 from canaryd.decide.moves import roll_back
@@ -86,8 +87,7 @@ def reaches_back_to(known: Gate, metric: Metric) -> datetime:
 
 def judge(draft: Draft) -> Draft:
     """Judge the live step: evidence, failed checks, holds for what is missing."""
-    draft = take_in_tiles(draft)
-    draft = most_failed(draft)
+    draft = most_failed(take_in_tiles(draft))
     step = draft.status.step
     if step is None or step.live_since is None or not draft.running:
         return draft
@@ -97,7 +97,8 @@ def judge(draft: Draft) -> Draft:
     draft = draft.change(gates=(*thresholds, *(each.gate for each in concluded)))
     for each in concluded:
         draft = weighed(draft, each) if draft.running else draft
-    draft = uncounted(traffic_follows(draft)) if draft.running else draft
+    if in_use(draft) and draft.running:
+        draft = uncounted(traffic_follows(draft))
     for gate in draft.status.gates:
         if gate.missing is not None and draft.running:
             draft = miss(draft, gate, gate.missing)
@@ -107,7 +108,7 @@ def judge(draft: Draft) -> Draft:
 def most_failed(draft: Draft) -> Draft:
     """Most of what the canary got went wrong: no statistics are needed, and no warm-up excuses."""
     evidence = draft.status.evidence
-    if evidence is None or evidence.failing < ENOUGH_FAILING or not draft.running:
+    if evidence is None or evidence.failing < ENOUGH_FAILING:
         return draft
     sentence = say.most_failed(narrate.span(evidence.window))
     return roll_back(draft, "MostRequestsFailed", narrate.rolled_back(draft, sentence))
@@ -138,12 +139,9 @@ UNCOUNTED = {
 
 def uncounted(draft: Draft) -> Draft:
     """Hold while the counts cannot be told apart; other refused tiles are just left out."""
-    evidence = draft.status.evidence
-    last = evidence.refused if evidence is not None else None
-    if evidence is None or last is None or last.at != evidence.counted_until:
-        return draft
-    reason = UNCOUNTED.get(last.reason)
-    return draft.hold(reason, last.message) if reason is not None else draft
+    last = refused_last(draft)
+    reason = UNCOUNTED.get(last.reason) if last is not None else None
+    return draft.hold(reason, last.message) if last is not None and reason is not None else draft
 
 
 def count_failure(draft: Draft) -> Draft:
@@ -224,7 +222,7 @@ def probe_counting(draft: Draft) -> Draft:
     counting = draft.snap.counting
     if counting.silence is not None:
         return draft.hold(MISSING[counting.silence.answered], counting.silence.detail)
-    known = counting.background
-    if counting.skew is None or known is None or known.asked_at < draft.rollout.started_at:
-        return replace(draft, advance=None)
-    return draft
+    begun = draft.rollout.started_at
+    known = (counting.background, draft.status.background)  # a restart forgets the first
+    answered = any(each is not None and each.asked_at >= begun for each in known)
+    return draft if counting.skew is not None and answered else replace(draft, advance=None)

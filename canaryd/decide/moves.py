@@ -11,6 +11,7 @@ from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Revision, Weight
 from canaryd.model.spec import Severity
 from canaryd.model.status import (
     Failure,
+    Gate,
     Phase,
     Promoted,
     Rejected,
@@ -93,11 +94,16 @@ def enter_and_tell(draft: Draft, index: int) -> Draft:
     step = sure(draft.status.step)
     asks = ", then waits for approval" if draft.snap.spec.analysis.steps[index].approval else ""
     thin = narrate.thin(draft, step.weight)
-    open_ = [gate.message for gate in judged if gate.verdict is Verdict.UNDECIDED]
-    unproven = f"; the step before was inconclusive: {'; '.join(open_)}" if open_ else ""
-    sentence = f"{draft.canary.name} enters {narrate.step_name(step)}{asks}{thin}{unproven}"
+    left_open = inconclusive(judged, "the step before")
+    sentence = f"{draft.canary.name} enters {narrate.step_name(step)}{asks}{thin}{left_open}"
     severity = Severity.WARN if thin else Severity.INFO
     return draft.tell("StepEntered", sentence, severity, gates=judged)
+
+
+def inconclusive(judged: tuple[Gate, ...], which: str) -> str:
+    """Say that time alone passed a step, and what its gates said; else nothing."""
+    left_open = "; ".join(gate.message for gate in judged if gate.verdict is Verdict.UNDECIDED)
+    return f"; {which} was inconclusive: {left_open}" if left_open else ""
 
 
 def begin_promotion(draft: Draft) -> Draft:
@@ -115,10 +121,12 @@ def roll_back(draft: Draft, reason: str, message: str) -> Draft:
 def finish_promotion(draft: Draft) -> Draft:
     """Swap the roles: the canary's slot serves, the other is idle."""
     status, canary, old = draft.status, draft.canary, draft.primary
+    unjudged = draft.rollout.skip_steps or draft.snap.spec.skip_analysis
     sentence = (
         f"{canary.name} ({narrate.images(canary)}) promoted{narrate.thin(draft, ALL_TRAFFIC)}: "
         "it serves all traffic, "
         f"{old.name} is the idle slot now; push the next version there"
+        f"{'' if unjudged else inconclusive(status.gates, 'its last step')}"
     )
     draft = draft.tell("Promoted", sentence)
     return draft.change(

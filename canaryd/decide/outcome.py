@@ -146,8 +146,11 @@ def worth_writing(before: Status, after: Status, now: datetime, *, evidence_ever
     """Whether the status says something new; what only ticks: every `evidence_every` seconds."""
     if essence(before) != essence(after):
         return True
-    if before.gates == after.gates and before.evidence == after.evidence:
-        return False
+    old, new = before.evidence, after.evidence
+    if before.gates == after.gates and old is not None and new is not None:  # nobody looks at it
+        return (new.counted_until - old.counted_until).total_seconds() >= evidence_every
+    if before.gates == after.gates:
+        return old != new
     last = max((gate.at for gate in before.gates), default=None)
     return last is None or (now - last).total_seconds() >= evidence_every
 

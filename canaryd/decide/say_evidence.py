@@ -12,7 +12,7 @@ from canaryd.decide.strands import bound as rollback_at
 from canaryd.decide.weigh import Scales
 from canaryd.model.evidence import GateEvidence, Refused, Strand, Tally
 from canaryd.model.gates import Compare, Counted, EvidenceGate, Objective, Tolerance
-from canaryd.model.tile import ENOUGH, ENOUGH_ALONE, Background
+from canaryd.model.tile import ENOUGH, Background
 
 SAID_MOST = 1e6
 """Odds beyond this are said as `more than`."""
@@ -140,8 +140,7 @@ def most_failed(window: str) -> str:
 def unknown_dispersion(known: Background | None) -> str:
     """Say why evidence does not roll back yet, and when it will."""
     seen = known.pod_hours if known else 0.0
-    alone = known is not None and known.pods <= 1
-    need, pods = (ENOUGH_ALONE, 1) if alone else (ENOUGH, max(2, known.pods if known else 2))
+    need, pods = (known.needed, max(1, known.pods)) if known else (ENOUGH, 2)
     minutes = max(1, round(60 * (need - seen) / pods))
     return (
         f"that is enough to roll back, but how much the primary's pods differ by themselves is "

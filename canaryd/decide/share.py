@@ -57,16 +57,17 @@ def probably(draft: Draft, seen: Tally) -> str:
     total = seen.canary + seen.primary
     low, high = share_interval(seen.canary, total)
     route = draft.snap.spec.virtual_service
+    if seen.canary == 0:
+        return (
+            f"probably its pods have no sidecar, refuse the callers' mTLS, the subset's labels "
+            "match none of them, or istiod does not push; look at istioctl proxy-config endpoints "
+            f"for {draft.canary.name}, and at istioctl proxy-status"
+        )
     if low <= before <= high:
         return (
             f"that is the share before the last change ({narrate.number(100 * before)} %), so "
             "probably istiod does not push, or the proxies refuse what it pushes; look at "
             f"istioctl proxy-status, and at istiod's log for VirtualService {route}"
-        )
-    if seen.canary == 0:
-        return (
-            f"probably its pods have no sidecar, refuse the callers' mTLS, or the subset's labels "
-            f"match none of them; look at istioctl proxy-config endpoints for {draft.canary.name}"
         )
     return (
         f"probably requests reach it past VirtualService {route} (another host, gateway or route), "

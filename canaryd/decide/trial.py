@@ -6,11 +6,11 @@ For asking what would have happened (`canaryd backtest`) and what is to be expec
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from itertools import chain
 from math import log
+from typing import TypeAlias
 
 from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
 from canaryd.decide.tiles import Frame
@@ -63,27 +63,29 @@ class _Walk:
     inconclusive: int = 0
 
 
-def trial(course: Course, tiles: Iterable[Tile], background: Background | None) -> Outcome | None:
-    """Walk through the tiles, oldest first and without a gap; None when there are none."""
-    coming = iter(tiles)
-    first = next(coming, None)
-    if first is None:
-        return None
-    begun = now = first.start
-    evidence = begin(window=first.end - first.start, counted_until=begun)
-    walk = enter(course, _Walk(evidence, -1, begun), begun)
-    for tile in chain((first,), coming):
+Source: TypeAlias = Callable[[datetime, Step], Tile | None]
+"""The tile that begins at an instant, while the rollout is at a step; None when there is none."""
+
+
+def trial(
+    course: Course, source: Source, background: Background | None, *, begin_at: datetime
+) -> Outcome:
+    """Walk from `begin_at` (a tile's start) until it ends, or the source does."""
+    now, window = begin_at, course.rules.evaluate_every
+    walk = _Walk(begin(window=window, counted_until=begin_at), -1, begin_at)
+    walk = enter(course, walk, begin_at)
+    while (tile := source(walk.evidence.counted_until, course.steps[walk.index])) is not None:
         now = tile.end + course.lag
         scales = weighing(course, walk, background)
         walk = replace(walk, evidence=take_in(walk.evidence, (tile,), scales))
         failed = failure(walk.evidence, course)
         if failed is not None:
-            return outcome(walk, failed, now - begun)
+            return outcome(walk, failed, now - begin_at)
         following = go_on(course, walk, now)
         if following is None:
-            return outcome(walk, None, now - begun, finished=True)
+            return outcome(walk, None, now - begin_at, finished=True)
         walk = following
-    return outcome(walk, None, now - begun)
+    return outcome(walk, None, now - begin_at)
 
 
 def weighing(course: Course, walk: _Walk, background: Background | None) -> Scales:

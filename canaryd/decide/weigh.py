@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from canaryd.decide.strands import enter_strand, new_strand, stake, tally, weigh_strand
 from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
 from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
-from canaryd.model.gates import Counted, EvidenceGate, Evidential, Objective
+from canaryd.model.gates import Compare, Counted, EvidenceGate, Evidential, Objective
 from canaryd.model.tile import Background, Tile
 
 UNKNOWN_DISPERSION = 3.0
@@ -78,11 +78,12 @@ def fit(
     gate: EvidenceGate, known: GateEvidence | None, evidence: Evidence, scales: Scales
 ) -> GateEvidence:
     """One gate's evidence; edges are chosen once, when something is known about them."""
-    if known is not None and known.counted is gate.counted and known.strands:
+    wanted = edges(gate, scales)
+    had = known.strands if known is not None and known.counted is gate.counted else ()
+    same = isinstance(gate, Compare) or tuple(strand.edge for strand in had) == wanted
+    if known is not None and had and same:
         return known
-    strands = tuple(
-        new_strand(edge, evidence.released, scales.steps) for edge in edges(gate, scales)
-    )
+    strands = tuple(new_strand(edge, evidence.released, scales.steps) for edge in wanted)
     return GateEvidence(gate.name, gate.counted, strands)
 
 
@@ -96,8 +97,11 @@ def edges(gate: EvidenceGate, scales: Scales) -> tuple[float | None, ...]:
 
 
 def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Evidence:
-    """All tiles that follow on what was counted, in order; repeats and early ones are left out."""
-    waiting = {tile.start: tile for tile in tiles}
+    """All tiles that follow on what was counted, in order; repeats and early ones are left out.
+
+    So are those of another length, from before the window was raised: they are asked for anew.
+    """
+    waiting = {tile.start: tile for tile in tiles if tile.end - tile.start == evidence.window}
     evidence = fitted(evidence, scales)
     while (tile := waiting.pop(evidence.counted_until, None)) is not None:
         evidence = replace(take_one(evidence, tile, scales), counted_until=tile.end)
@@ -137,9 +141,9 @@ def count_failing(evidence: Evidence, counts: Counts) -> Evidence:
     canary, primary = counts.canary_all, counts.primary_all
     bad = canary.errors / canary.requests if canary.requests else 0.0
     usual = primary.errors / primary.requests if primary.requests else 0.0
-    failing = evidence.failing if bad >= 2 * usual else 0
+    failing = evidence.failing
     if canary.requests >= BROKEN_REQUESTS and bad >= BROKEN and bad >= 2 * usual:
-        failing += 2
+        failing += ENOUGH_FAILING
     elif canary.requests >= FAILING_REQUESTS and bad >= FAILING and bad >= 2 * usual:
         failing += 1
     else:
@@ -148,22 +152,24 @@ def count_failing(evidence: Evidence, counts: Counts) -> Evidence:
 
 
 def count_share(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) -> Evidence:
-    """Whether requests came at all, and how many of them to the canary since the weight settled."""
+    """Whether requests came at all, and how many of them to the canary since the weight settled.
+
+    A tile from before the weight's last change says nothing about the weight that there is now.
+    """
     canary, primary = counts.canary_all.requests, counts.primary_all.requests
-    share = scales.weight / 100
-    if canary == 0 and share > 0:
-        expected = primary * share / (1 - share) if share < 1 else 0.0
-        since = evidence.empty_since or tile.start - tile.skew
+    share, begun = scales.weight / 100, tile.start - tile.skew
+    changed = max(scales.frame.changes, default=None)
+    if canary == 0 and share > 0 and (changed is None or begun >= changed):
+        expected = primary * share / (1 - share) if share < 1 else primary
         evidence = replace(
             evidence,
             empty=evidence.empty + 1,
-            empty_since=since,
+            empty_since=evidence.empty_since or begun,
             expected=evidence.expected + expected,
         )
     elif evidence.empty:
         evidence = replace(evidence, empty=0, empty_since=None, expected=0.0)
-    settled = max(scales.frame.changes, default=None)
-    if settled is not None and tile.start - tile.skew < settled + scales.share_settles:
+    if changed is not None and begun < changed + scales.share_settles:
         return evidence if evidence.followed == Tally() else replace(evidence, followed=Tally())
     followed = evidence.followed + Tally(canary=canary, primary=primary)
     if followed.canary + followed.primary > FOLLOWED_MOST:

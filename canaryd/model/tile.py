@@ -90,7 +90,7 @@ class Background:
     """What the last hour of the pods that served as primary says about how they vary.
 
     `pod_hours` is how much of it was seen, `pods` how many served at the end; dispersion 1 is as
-    even as chance allows. `sufficient` tells whether that is enough to roll back on.
+    even as chance allows.
     """
 
     asked_at: datetime
@@ -103,9 +103,14 @@ class Background:
     """Requests per second, all pods together."""
 
     @property
+    def needed(self) -> float:
+        """How many pod-hours are enough to roll back on; fewer where one pod serves alone."""
+        return ENOUGH_ALONE if self.pods <= 1 else ENOUGH
+
+    @property
     def sufficient(self) -> bool:
-        """Two pod-hours, or nearly an hour where one pod serves alone."""
-        return self.pod_hours >= (ENOUGH_ALONE if self.pods <= 1 else ENOUGH)
+        """Whether enough was seen to roll back on."""
+        return self.pod_hours >= self.needed
 
 
 ENOUGH = 2.0

@@ -1,0 +1,89 @@
+"""`canaryd plan`: what to expect of a Canary's gates before its first release."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TextIO
+
+import click
+
+from canaryd.cli.options import example, output_option
+
+
+@click.command(
+    epilog=example(
+        "canaryd plan -f canary.yaml --metrics-server http://localhost:9090",
+        "canaryd plan -f canary.yaml --rate 100 --error-rate 0.001 --pods 3",
+    )
+)
+@click.option(
+    "-f",
+    "--file",
+    required=True,
+    type=click.File("r", encoding="utf-8"),
+    help="File with the Canary (- is standard input).",
+)
+@click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the file's.")
+@click.option(
+    "--metrics-server",
+    envvar="CANARYD_METRICS_SERVER",
+    help="Prometheus: today's rate, errors and dispersion are taken from its last hour.",
+)
+@click.option("--rate", type=click.FloatRange(min=0.01), help="Requests per second, both sides.")
+@click.option(
+    "--error-rate",
+    type=click.FloatRange(min=0, max=0.5),
+    default=0.001,
+    show_default=True,
+    help="The usual fraction of requests that fail (0.001 is 0.1 %).",
+)
+@click.option(
+    "--pods", type=click.IntRange(min=1, max=1000), default=3, show_default=True, help="Pods."
+)
+@click.option(
+    "--releases-per-day",
+    type=click.FloatRange(min=0),
+    default=1.0,
+    show_default=True,
+    help="Of the whole fleet: how often is a false alarm to be expected?",
+)
+@click.option(
+    "--rollouts",
+    type=click.IntRange(min=10, max=10_000),
+    default=60,
+    show_default=True,
+    help="How many of each kind are played through.",
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Of the chances.")
+@output_option("text", "json")
+def plan(
+    *,
+    file: TextIO,
+    namespace: str | None,
+    metrics_server: str | None,
+    rate: float | None,
+    error_rate: float,
+    pods: int,
+    releases_per_day: float,
+    rollouts: int,
+    seed: int,
+    output: str,
+) -> None:
+    """Say how long releases take, how soon faults are caught, and how often an alarm is false.
+
+    Plays releases through with made-up requests that fail independently, at the rate that is given
+    or that the last hour had. `canaryd backtest` does the same with the real past.
+    """
+    from canaryd.cli.past import fetch, read_canary
+    from canaryd.cli.planning import Service, from_recording, print_plan, rehearse
+
+    wanted = read_canary(file, namespace)
+    if rate is not None:
+        service = Service(rate, error_rate, pods, None)
+    elif metrics_server is not None:
+        recording = fetch(wanted, metrics_server, span=timedelta(hours=1))
+        service = from_recording(recording, wanted.spec)
+    else:
+        raise click.UsageError("give --rate, or --metrics-server to take it from the last hour")
+    found = rehearse(wanted.spec, service, rollouts=rollouts, seed=seed)
+    print_plan(wanted, service, found, releases_per_day=releases_per_day, output=output)

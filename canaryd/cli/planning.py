@@ -1,0 +1,158 @@
+"""Releases of a made-up service that is as busy, and fails as often, as the real one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import click
+import orjson
+
+from canaryd.cli.past import Wanted
+from canaryd.cli.replay import CANARY, Recording, arrivals, drawn, failing_share
+from canaryd.cli.report import false_alarms, faults
+from canaryd.cli.trials import FACTORS, Caught, Healthy, caught, healthy
+from canaryd.decide.background import background
+from canaryd.decide.narrate import number
+from canaryd.decide.trial import Course, Outcome, Source, trial
+from canaryd.model.gates import Counted
+from canaryd.model.spec import Spec, Step
+from canaryd.model.tile import Background, Presence, Row, Tile
+
+LAG = timedelta(seconds=15)
+LEAST_SHARE = 0.001
+SERVICE = "service"
+BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """How busy it is (requests per second, both sides), which share fails, on how many pods."""
+
+    rate: float
+    failing: float
+    pods: int
+    known: Background | None
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What is to be expected of releases."""
+
+    healthy: Healthy
+    faults: tuple[Caught, ...]
+
+
+def from_recording(recording: Recording, spec: Spec) -> Service:
+    """The service that the last hour shows; raises Stop when it shows none."""
+    from canaryd.cli.exits import Stop
+
+    good = spec.analysis.evidence.grpc_good
+    last = recording.columns[-1].end if recording.columns else BEGIN
+    known = background(
+        recording.columns,
+        primary=recording.workload,
+        canary=CANARY,
+        served_since=last - timedelta(days=1),
+        window=recording.window,
+        grpc_good=good,
+        asked_at=last,
+    )
+    if not known.rate:
+        message = (
+            f"the metrics server knows no request to {recording.workload} in the last hour; check "
+            "namespace and Deployments, or say --rate"
+        )
+        raise Stop(message)
+    return Service(known.rate, failing_share(recording.columns, good), max(1, known.pods), known)
+
+
+def rehearse(spec: Spec, service: Service, *, rollouts: int, seed: int) -> Expected:
+    """Play releases through, healthy ones and faulty ones; shows a bar."""
+    kinds = (1.0, *FACTORS)
+    outcomes: dict[float, list[Outcome]] = {factor: [] for factor in kinds}
+    jobs = [(factor, index) for factor in kinds for index in range(rollouts)]
+    with click.progressbar(
+        jobs, label=f"playing {len(jobs)} releases through", file=sys.stderr
+    ) as bar:
+        for factor, index in bar:
+            chance = Random(f"{seed} {factor} {index}")
+            outcomes[factor].append(play(spec, service, factor, chance))
+    return Expected(
+        healthy(outcomes[1.0]), tuple(caught(factor, outcomes[factor]) for factor in FACTORS)
+    )
+
+
+def play(spec: Spec, service: Service, factor: float, chance: Random) -> Outcome:
+    """One release. Latency is left out: nothing is made slower, and it would only share alpha."""
+    rules = spec.analysis.evidence
+    gates = tuple(gate for gate in rules.gates if gate.counted is Counted.ERRORS) or rules.gates
+    course = Course(
+        rules=replace(rules, gates=gates, alpha=rules.alpha * len(gates) / len(rules.gates)),
+        steps=spec.analysis.steps,
+        canary=CANARY,
+        primary=SERVICE,
+        lag=LAG,
+    )
+    even = Background(BEGIN, service.pods, 1.0 * max(2, service.pods), rate=service.rate)
+    longest = sum((step.most for step in course.steps), timedelta())
+    source = _source(service, factor, rules.evaluate_every, BEGIN + longest, chance)
+    return trial(course, source, service.known or even, begin_at=BEGIN)
+
+
+def _source(
+    service: Service, factor: float, window: timedelta, last: datetime, chance: Random
+) -> Source:
+    usual = service.failing
+    worse = usual if factor == 1 else min(0.99, factor * max(usual, LEAST_SHARE))
+
+    def following(start: datetime, step: Step) -> Tile | None:
+        if start >= last:
+            return None
+        every = service.rate * window.total_seconds()
+        share = step.weight / 100
+        end = start + window
+        sides = ((CANARY, every * share, worse), (SERVICE, every * (1 - share), usual))
+        rows = tuple(row for who, mean, bad in sides for row in _rows(who, mean, bad, chance))
+        pods = tuple(Presence(who, who, end, start, warm=True) for who, _, _ in sides)
+        return Tile(start, end, window, rows, pods)
+
+    return following
+
+
+def _rows(who: str, mean: float, bad: float, chance: Random) -> Iterator[Row]:
+    count = arrivals(mean, chance)
+    failed = drawn(count, bad, chance)
+    yield Row(who, who, count - failed, "200")
+    yield Row(who, who, failed, "500")
+
+
+def print_plan(
+    wanted: Wanted, service: Service, found: Expected, *, releases_per_day: float, output: str
+) -> None:
+    """Say it to people or to programs."""
+    alpha = wanted.spec.analysis.evidence.alpha
+    per_day = alpha * releases_per_day
+    if output == "json":
+        told = {
+            "service": asdict(replace(service, known=None)),
+            "falseAlarmsPerRollout": alpha,
+            "falseAlarmsPerDay": per_day,
+            **asdict(found),
+        }
+        click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        return
+    click.echo(
+        f"{wanted.key}: {number(service.rate)} requests/s on {service.pods} pods, "
+        f"{number(100 * service.failing, 3)} % fail usually"
+    )
+    for line in (*false_alarms(found.healthy), "", *faults(found.faults), ""):
+        click.echo(line)
+    click.echo(
+        f"by design at most {number(100 * alpha)} % of harmless rollouts are rolled back "
+        f"(spec.analysis.alpha); at {number(releases_per_day)} releases a day that is "
+        + (f"one in {number(1 / per_day, 3)} days or fewer" if per_day else "none")
+    )

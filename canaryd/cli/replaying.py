@@ -1,0 +1,157 @@
+"""Many releases in thought over one recording: healthy ones, and ones with a fault."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+import click
+
+from canaryd.cli.exits import Stop
+from canaryd.cli.replay import CANARY, Recording, Regression, failing_share, pods, tiles
+from canaryd.cli.trials import FACTORS, Caught, Healthy, caught, healthy
+from canaryd.decide.background import background
+from canaryd.decide.trial import Course, Outcome, trial
+from canaryd.model.spec import Spec, Step
+from canaryd.model.tile import Background, Column, Tile
+from canaryd.model.waits import Waits
+
+HOUR = timedelta(hours=1)
+LAG = timedelta(seconds=15)
+"""How late a tile is known: one scrape interval."""
+LEAST_SHARE = 0.001
+"""Where nothing fails usually, a fault is so many times this share."""
+LEAST_PODS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a backtest found."""
+
+    columns: int
+    requests_per_second: float
+    failing: float
+    pods: int
+    dispersion: float
+    healthy: Healthy
+    faults: tuple[Caught, ...]
+
+
+class Replay:
+    """Releases of one Canary at regular times of the past."""
+
+    def __init__(self, spec: Spec, recording: Recording, *, every: timedelta, seed: int) -> None:
+        """Raises Stop when the past does not suffice."""
+        self._analysis = spec.analysis
+        self._recording = recording
+        self._every = every
+        self._seed = seed
+        self._longest = sum((step.most for step in self._analysis.steps), timedelta())
+        self._course = Course(
+            rules=self._analysis.evidence,
+            steps=self._analysis.steps,
+            canary=CANARY,
+            primary=recording.workload,
+            lag=LAG,
+        )
+        self._begins = self._all_begins()
+
+    def run(self) -> Report:
+        """Walk through all of them; shows a bar."""
+        good: list[Outcome] = []
+        bad: dict[float, list[Outcome]] = {factor: [] for factor in FACTORS}
+        known: list[Background] = []
+        with click.progressbar(
+            self._begins, label=f"replaying {len(self._begins)} releases", file=sys.stderr
+        ) as bar:
+            for index, begin in enumerate(bar):
+                release = self._release(index, begin)
+                if release is None:
+                    continue
+                known.append(release.known)
+                good.append(self._walk(release, None))
+                for factor in FACTORS:
+                    usual = max(release.failing, LEAST_SHARE)
+                    chance = min(0.99, (factor - 1) * usual / (1 - usual))
+                    bad[factor].append(self._walk(release, Regression(factor, chance)))
+        if not known:
+            message = (
+                f"in this past {self._recording.workload} never had two pods at once with requests:"
+                " one pod cannot play the canary beside itself"
+            )
+            raise Stop(message)
+        whole = self._recording.columns
+        return Report(
+            columns=len(whole),
+            requests_per_second=sum(each.rate for each in known) / len(known),
+            failing=failing_share(whole, self._analysis.evidence.grpc_good),
+            pods=max(each.pods for each in known),
+            dispersion=max(each.errors for each in known),
+            healthy=healthy(good),
+            faults=tuple(caught(factor, outcomes) for factor, outcomes in bad.items()),
+        )
+
+    def _all_begins(self) -> list[datetime]:
+        columns = self._recording.columns
+        if not columns:
+            message = (
+                f"the metrics server knows no request to {self._recording.workload} in that time;"
+                " check the namespace, the Deployments' names and --last"
+            )
+            raise Stop(message)
+        first, last = columns[0].end + HOUR, columns[-1].end - self._longest / 2
+        begins: list[datetime] = []
+        while first <= last:
+            begins.append(first)
+            first += max(self._every, self._recording.window)
+        if not begins:
+            raise Stop("that is too short a past: an hour before the first release is needed")
+        return begins
+
+    def _release(self, index: int, begin: datetime) -> _Release | None:
+        columns = self._recording.between(begin, begin + self._longest)
+        before = self._recording.between(begin - HOUR, begin)
+        serving = pods(columns[:1])
+        if len(serving) < LEAST_PODS:
+            return None
+        known = background(
+            before,
+            primary=self._recording.workload,
+            canary=CANARY,
+            served_since=begin - 2 * HOUR,
+            window=self._recording.window,
+            grpc_good=self._analysis.evidence.grpc_good,
+            asked_at=begin,
+        )
+        failing = failing_share(before, self._analysis.evidence.grpc_good)
+        return _Release(index, columns, frozenset({serving[index % len(serving)]}), known, failing)
+
+    def _walk(self, release: _Release, worse: Regression | None) -> Outcome:
+        made = tiles(
+            self._recording,
+            release.columns,
+            release.canary,
+            warm_up=Waits().warm_up,
+            worse=worse,
+            chance=Random(f"{self._seed} {release.index}"),
+        )
+
+        def following(_: datetime, __: Step) -> Tile | None:
+            return next(made, None)
+
+        begin = release.columns[0].end - self._recording.window
+        return trial(self._course, following, release.known, begin_at=begin)
+
+
+@dataclass(frozen=True, slots=True)
+class _Release:
+    """One release that was never made."""
+
+    index: int
+    columns: Sequence[Column]
+    canary: frozenset[str]
+    known: Background
+    failing: float

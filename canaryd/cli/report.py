@@ -1,0 +1,60 @@
+"""How `backtest` and `plan` say what they found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+
+import click
+import orjson
+
+from canaryd.cli.past import Wanted
+from canaryd.cli.replaying import Report
+from canaryd.cli.trials import Caught, Healthy, chart, shown
+from canaryd.decide.narrate import number
+
+
+def print_backtest(wanted: Wanted, report: Report, output: str) -> None:
+    """Say it to people or to programs."""
+    if output == "json":
+        click.echo(orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2))
+        return
+    click.echo(
+        f"{wanted.key}: {number(report.requests_per_second)} requests/s on {report.pods} pods, "
+        f"{number(100 * report.failing, 3)} % failed, dispersion up to "
+        f"{number(report.dispersion, 2)}"
+    )
+    for line in (*false_alarms(report.healthy), "", *faults(report.faults)):
+        click.echo(line)
+
+
+def false_alarms(found: Healthy) -> Iterable[str]:
+    """Say what would have become of healthy releases."""
+    share = number(100 * found.rolled_back / found.rollouts, 3) if found.rollouts else "0"
+    yield (
+        f"healthy releases: {found.rolled_back} of {found.rollouts} rolled back ({share} %, with "
+        f"95 % confidence at most {number(100 * found.upper, 3)} %)"
+    )
+    for reason, count in found.reasons.items():
+        yield f"  {count} by {reason}"
+    if found.typical_seconds is not None:
+        yield (
+            f"  typical length {shown(found.typical_seconds)}; "
+            f"{number(found.inconclusive_steps, 2)} steps of each passed by time alone"
+        )
+    else:
+        yield "  none came to its end within its longest time: more requests are needed to judge"
+
+
+def faults(found: tuple[Caught, ...]) -> Iterable[str]:
+    """Say how soon faults are caught: a table and a small chart."""
+    yield f"{'errors':>6}  {'caught':>11}  {'median':>8}  {'9 in 10':>8}  {'canary requests':>15}"
+    for row in found:
+        requests = "-" if row.requests is None else f"{row.requests:,.0f}"
+        yield (
+            f"{row.factor:>5g}x  {row.caught:>4} of {row.rollouts:>3}  "
+            f"{shown(row.median_seconds):>8}  {shown(row.slow_seconds):>8}  {requests:>15}"
+        )
+    yield ""
+    yield "median time until it is caught:"
+    yield from chart(found)

@@ -1,0 +1,89 @@
+"""`canaryd plan`: what a team is told before its first release."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+
+from canaryd.cli.main import main
+from tests.cli.situations import SPEC, Object
+
+
+def canary_file(folder: Path, **analysis: Object | list[Object]) -> Path:
+    spec = {**SPEC, "analysis": {"interval": "30s", "stepWeights": [10, 50], **analysis}}
+    document = {
+        "apiVersion": "canaryd.io/v1beta1",
+        "kind": "Canary",
+        "metadata": {"name": "podinfo", "namespace": "demo"},
+        "spec": spec,
+    }
+    path = folder / "canary.yaml"
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return path
+
+
+def plan(path: Path, *args: str) -> Result:
+    return CliRunner().invoke(main, ["plan", "-f", str(path), *args], prog_name="canaryd")
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Object:
+    path = canary_file(tmp_path_factory.mktemp("plan"))
+    result = plan(path, "--rate", "500", "--rollouts", "10", "-o", "json")
+    assert result.exit_code == 0, result.output
+    found: Object = orjson.loads(result.stdout)
+    return found
+
+
+def test_worse_faults_are_caught_sooner(told: Object) -> None:
+    two, five, ten = told["faults"]
+    assert two["caught"] <= five["caught"] <= ten["caught"] == 10
+    assert ten["median_seconds"] <= five["median_seconds"]
+
+
+def test_a_healthy_release_comes_to_its_end(told: Object) -> None:
+    assert told["healthy"]["rolled_back"] == 0
+    assert told["healthy"]["finished"] == 10
+
+
+def test_a_fleet_learns_how_often_an_alarm_is_false(tmp_path: Path) -> None:
+    args = ("--rate", "500", "--rollouts", "10", "--releases-per-day", "200")
+    result = plan(canary_file(tmp_path), *args)
+    assert "at 200 releases a day that is one in 0.5 days or fewer" in result.stdout
+    assert "playing 40 releases through" in result.stderr
+
+
+def test_the_same_seed_says_the_same(tmp_path: Path) -> None:
+    path, args = canary_file(tmp_path), ("--rate", "50", "--rollouts", "10", "-o", "json")
+    assert plan(path, *args).stdout == plan(path, *args).stdout
+
+
+def test_without_a_rate_it_says_what_to_give(tmp_path: Path) -> None:
+    result = plan(canary_file(tmp_path))
+    assert result.exit_code == 2
+    assert "give --rate, or --metrics-server" in result.output
+
+
+def test_a_file_without_a_canary_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "empty.yaml"
+    path.write_text("kind: Deployment\n", encoding="utf-8")
+    result = plan(path, "--rate", "1")
+    assert result.exit_code == 1
+    assert "holds no Canary" in result.output
+
+
+def test_a_canary_that_only_has_thresholds_has_nothing_to_play(tmp_path: Path) -> None:
+    metrics: list[Object] = [{"name": "request-success-rate", "thresholdRange": {"min": 99}}]
+    result = plan(canary_file(tmp_path, metrics=metrics), "--rate", "1")
+    assert result.exit_code == 1
+    assert "no gate compares" in result.output
+
+
+def test_a_mistake_in_the_file_names_the_field(tmp_path: Path) -> None:
+    result = plan(canary_file(tmp_path, evaluateEvery={"x": 1}), "--rate", "1")
+    assert result.exit_code == 1
+    assert "evaluateEvery" in result.output
