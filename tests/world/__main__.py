@@ -19,10 +19,10 @@ def main(args: list[str]) -> int:
     try:
         match args:
             case ["build"]:
-                build()
+                build(everything=True)
                 return 0
             case ["run", "--", *command] if command:
-                build()
+                build(everything=True)
                 return run(command)
             case ["up"]:
                 build()

@@ -10,8 +10,13 @@ import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 
-SOURCES = Path(__file__).parent / "hk"
-OLDEST = (1, 24)
+HERE = Path(__file__).parent
+SOURCES, PROMETHEUS3 = HERE / "hk", HERE / "prometheus3"
+# Prometheus 3 without its user interface and without ways of discovery but files and HTTP, which
+# would double the time to build it.
+TAGS = "remove_all_sd,netgo"
+PROMETHEUS3_VERSION = "3.15.0"
+OLDEST = (1, 26)
 KUBERNETES = ("v1.34.4", "1", "34")
 
 
@@ -24,6 +29,23 @@ def make_hk(folder: Path) -> None:
     values = zip(("gitVersion", "gitMajor", "gitMinor"), KUBERNETES, strict=True)
     version = " ".join(f"-X k8s.io/component-base/version.{key}={value}" for key, value in values)
     _go("build", *_flags(version), "-o", str(folder / "hk"), ".", cwd=SOURCES)
+
+
+def prometheus3_inputs() -> tuple[str, ...]:
+    return (
+        *((PROMETHEUS3 / name).read_text() for name in ("go.mod", "go.sum")),
+        TAGS,
+        PROMETHEUS3_VERSION,
+    )
+
+
+def make_prometheus3(folder: Path) -> None:
+    """Prometheus and promtool, as the tools that its go.mod names."""
+    path = "github.com/prometheus/prometheus/cmd"
+    programs = (f"{path}/prometheus", f"{path}/promtool")
+    output = f"{folder}{os.sep}"
+    version = f"-X github.com/prometheus/common/version.Version={PROMETHEUS3_VERSION}"
+    _go("build", *_flags(version), "-tags", TAGS, "-o", output, *programs, cwd=PROMETHEUS3)
 
 
 def go_install(module: str, command: str, folder: Path) -> None:

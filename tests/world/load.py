@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 CONNECTION_ERROR = "connection error"
 TIMEOUT = "timeout"
 PATIENCE = 30.0
 REMEMBERED = 200_000
+GRPC = {"content-type": "application/grpc"}
+"""The header that makes a request gRPC, for Envoy and for the pod that answers."""
 
 
 class Answer(NamedTuple):
-    """Who answered how. Outcome: the status code, "connection error" or "timeout"."""
+    """Who answered how.
+
+    Outcome: the status code, "connection error" or "timeout"; "grpc 14" for a gRPC error.
+    """
 
     workload: str
     image: str
@@ -53,18 +60,32 @@ class Counts(Counter[Answer]):
         return Counts(self)
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked of whom, and how many seconds the client waits before it leaves."""
+
+    port: int
+    path: str
+    headers: Mapping[str, str]
+    patience: float = PATIENCE
+
+    @property
+    def request(self) -> bytes:
+        lines = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        return f"GET {self.path} HTTP/1.1\r\n{lines}\r\n".encode()
+
+
 class Connection:
     """One kept connection; opened again after an error."""
 
-    def __init__(self, port: int, path: str, headers: Mapping[str, str]) -> None:
-        self._port = port
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self._request = f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()
+    def __init__(self, asking: Asking) -> None:
+        self._port, self._patience = asking.port, asking.patience
+        self._request = asking.request
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> Answer:
         try:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(self._patience):
                 return _read(*await self._exchange())
         except TimeoutError:
             self.close()
@@ -79,14 +100,19 @@ class Connection:
         reader, writer = self._streams
         writer.write(self._request)
         head = (await reader.readuntil(b"\r\n\r\n")).lower()
-        _, _, rest = head.partition(b"content-length:")
-        body = await reader.readexactly(int(rest.split(b"\r\n", 1)[0]) if rest else 0)
-        return head.split(b" ", 2)[1].decode(), body
+        body = await reader.readexactly(int(_header(head, b"content-length") or 0))
+        grpc = _header(head, b"grpc-status").strip().decode()
+        return f"grpc {grpc}" if grpc.strip("0") else head.split(b" ", 2)[1].decode(), body
 
     def close(self) -> None:
         if self._streams:
             self._streams[1].close()
             self._streams = None
+
+
+def _header(head: bytes, name: bytes) -> bytes:
+    _, _, rest = head.partition(b"\r\n" + name + b":")
+    return rest.split(b"\r\n", 1)[0]
 
 
 def _read(code: str, body: bytes) -> Answer:
@@ -98,15 +124,22 @@ def _read(code: str, body: bytes) -> Answer:
         return Answer("", "", code)
 
 
-def send(
-    port: int, count: int, *, path: str, headers: Mapping[str, str], connections: int = 4
-) -> Counts:
+def exchange(address: tuple[str, int], data: bytes) -> bytes:
+    """A TCP connection: send, hear everything, close; empty when the other end closed first."""
+    with socket.create_connection(address, PATIENCE) as connection, suppress(OSError):
+        connection.sendall(data)
+        connection.shutdown(socket.SHUT_WR)
+        return b"".join(iter(lambda: connection.recv(65536), b""))
+    return b""
+
+
+def send(asking: Asking, count: int, connections: int = 4) -> Counts:
     """Exactly so many requests, shared by a few connections."""
     counts = Counts()
     left = iter(range(count))
 
     async def work() -> None:
-        connection = Connection(port, path, headers)
+        connection = Connection(asking)
         for _ in left:
             counts[await connection.ask()] += 1
         connection.close()
@@ -127,11 +160,8 @@ class Load:
     when every connection is waiting for an answer.
     """
 
-    def __init__(
-        self, port: int, *, rate: float, path: str, headers: Mapping[str, str], connections: int
-    ) -> None:
-        self._port, self._rate, self._path, self._headers = port, rate, path, dict(headers)
-        self._connections = connections
+    def __init__(self, asking: Asking, *, rate: float, connections: int) -> None:
+        self._asking, self._rate, self._connections = asking, rate, connections
         self._lock = threading.Lock()
         self._counts = Counts()
         self._history: deque[Observation] = deque(maxlen=REMEMBERED)
@@ -183,7 +213,7 @@ class Load:
                 group.create_task(self._work(start, turns))
 
     async def _work(self, start: float, turns: Iterator[int]) -> None:
-        connection = Connection(self._port, self._path, self._headers)
+        connection = Connection(self._asking)
         while not self._over.is_set():  # wait_for does not look when it is late already
             due = start + next(turns) / self._rate
             with suppress(TimeoutError):

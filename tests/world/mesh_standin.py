@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.world.mirror import Mirror, connect, workload
+from tests.world.telemetry import GATEWAY
 from tests.world.translation import RETRY, Json, UnknownFieldError, envoy_routes, only
 
 DOMAIN = "svc.cluster.local"
@@ -26,8 +27,18 @@ SERVICES, PODS = "/api/v1/services", "/api/v1/pods"
 SLICES = "/apis/discovery.k8s.io/v1/endpointslices"
 RULES = "/apis/networking.istio.io/v1/destinationrules"
 ROUTES = "/apis/networking.istio.io/v1/virtualservices"
+# As istiod's where a DestinationRule says nothing.
+UNLIMITED = dict.fromkeys(
+    ("max_connections", "max_pending_requests", "max_requests", "max_retries"), 2**32 - 1
+)
 DEBOUNCE = 0.1  # seconds, as istiod's PILOT_DEBOUNCE_AFTER
 TYPE = "type.googleapis.com/envoy."
+# Labels of its own series, as Istio has them. Envoy's rule ends a cluster's name at its first dot.
+LABELS = [
+    {"tag_name": "cluster_name", "regex": r"^cluster\.((.+?(\..+?\.svc\.cluster\.local)?)\.)"},
+    {"tag_name": "response_code", "regex": r"_rq(_(\d{3}))$"},
+    {"tag_name": "response_code_class", "regex": r"_rq(_(\dxx))$"},
+]
 
 
 def full(host: str, namespace: str) -> str:
@@ -61,6 +72,7 @@ class Mesh:
                     "name": name,
                     "type": "EDS",
                     "connect_timeout": "10s",
+                    "circuit_breakers": {"thresholds": [UNLIMITED]},
                     "eds_cluster_config": {"eds_config": source(self._folder / file)},
                 }
             )
@@ -170,7 +182,9 @@ def bootstrap(folder: Path, port: int, admin: int) -> Json:
         "upstream_cluster": "%UPSTREAM_CLUSTER%",  # outbound|port|subset|host
         "response_code": "%RESPONSE_CODE%",
         "response_flags": "%RESPONSE_FLAGS%",
-        "request_protocol": "http",
+        "request_protocol": "%REQ(CONTENT-TYPE)%",  # Istio, too, knows gRPC by it
+        "grpc_response_status": "%GRPC_STATUS_NUMBER%",
+        **GATEWAY,
     }
     made = [{"name": name, "value_format": value} for name, value in tags.items()]
     duration: Json = {"stat": {"name": "request_duration_milliseconds", "tags": made}}
@@ -196,6 +210,7 @@ def bootstrap(folder: Path, port: int, admin: int) -> Json:
         "node": {"id": "stand-in", "cluster": "stand-in"},
         "admin": {"address": _local(admin)},
         "dynamic_resources": {"cds_config": source(folder / "cds.json")},
+        "stats_config": {"use_all_default_tags": False, "stats_tags": LABELS},
         "static_resources": {"listeners": [listener]},
     }
 

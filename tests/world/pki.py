@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 RECIPE = "ec p-256, rsa account key, 1"
@@ -11,6 +13,23 @@ NAMES = (
     "IP:127.0.0.1,IP:10.96.0.1,IP:10.244.255.254"
 )
 CURVE = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "3650")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """The certificate that the proxy shows, and the CA that vouches for what is behind it."""
+
+    certificate: Path
+    key: Path
+    ca: Path
+
+    def server(self) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate, self.key)
+        return context
+
+    def client(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=str(self.ca))
 
 
 def make(folder: Path) -> None:

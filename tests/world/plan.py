@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import shutil
 import ssl
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.world.build import Tools
+from tests.world.build import CHOICE, Tools
 from tests.world.namespace import POD_ADDRESS
 from tests.world.part import Recipe
 
@@ -28,6 +30,7 @@ ENVOY_ADMIN = "http://127.0.0.1:18001"
 PROMETHEUS = "http://127.0.0.1:9090"
 FLEET = "http://127.0.0.1:15020"
 POD_PORTS = ("9898", "8080")
+TCP_PORT = 9000
 # In the order in which they are started.
 PARTS = (
     *("etcd", "apiserver", "controllers", "scheduler", "kwok"),
@@ -64,6 +67,7 @@ class Layout:
     def prepare(self) -> None:
         (self.folder / "log").mkdir(parents=True, exist_ok=True)
         (self.folder / "tokens.csv").write_text(f"{TOKEN},admin,admin,system:masters\n")
+        shutil.copy(HERE / "prometheus.yml", self.folder)
         (self.folder / "audit.yaml").write_text(json.dumps(POLICY))
         self.kubeconfig.write_text(kubeconfig(API, TOKEN, self.ca))
 
@@ -145,7 +149,8 @@ def _stand_ins(layout: Layout) -> list[Recipe]:
         return sys.executable, "-m", f"tests.world.{name}", *reach, *args
 
     ports = (str(GATEWAY_PORT), ENVOY_ADMIN.rpartition(":")[2])
-    fleet = module("fleet", FLEET.rpartition(":")[2], *POD_PORTS)
+    metrics = FLEET.rpartition(":")[2]
+    fleet = module("fleet", layout.folder, metrics, str(TCP_PORT), *POD_PORTS)
     written = mesh / "rds.json"
     return [
         Recipe("fleet", fleet, _answers(FLEET), here),
@@ -162,12 +167,27 @@ def _envoy(layout: Layout) -> Recipe:
 
 
 def _prometheus(layout: Layout) -> Recipe:
-    command = (
-        *(layout.tools.prometheus, "--config.file", HERE / "prometheus.yml"),
-        *("--storage.tsdb.path", layout.folder / "prometheus"),
-        *("--web.listen-address", PROMETHEUS.removeprefix("http://")),
+    tools = layout.tools
+    newer = os.environ.get(CHOICE) == "3"
+    return prometheus(
+        tools.prometheus3 if newer else tools.prometheus,
+        layout.folder / "prometheus.yml",
+        layout.folder / "prometheus",
+        PROMETHEUS,
     )
-    return Recipe("prometheus", command, _answers(f"{PROMETHEUS}/-/ready"))
+
+
+def prometheus(
+    program: Path, config: Path, data: Path, url: str, flags: Sequence[str | Path] = ()
+) -> Recipe:
+    """A Prometheus of any version; `url` is where it listens."""
+    command: tuple[str | Path, ...] = (
+        *(program, "--config.file", config, "--storage.tsdb.path", data),
+        *("--web.listen-address", url.removeprefix("http://")),
+        # Else targets found are scraped up to 5 s later.
+        *("--scrape.discovery-reload-interval", "100ms", *flags),
+    )
+    return Recipe("prometheus", command, _answers(f"{url}/-/ready"))
 
 
 def fetch(url: str, ca: Path | None = None, timeout: float = 5) -> bytes:

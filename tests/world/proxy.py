@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -37,28 +34,11 @@ from tests.world.faults import (
     WriteCallback,
     status_body,
 )
+from tests.world.pki import Tls
 from tests.world.stream import Stream
 
 REMEMBERED = 20_000
 FAREWELL = 1.0
-BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """The certificate that the proxy shows, and the CA that vouches for what is behind it."""
-
-    certificate: Path
-    key: Path
-    ca: Path
-
-    def server(self) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate, self.key)
-        return context
-
-    def client(self) -> ssl.SSLContext:
-        return ssl.create_default_context(cafile=str(self.ca))
 
 
 class FaultProxy:
@@ -177,7 +157,7 @@ class FaultProxy:
         task = asyncio.current_task()
         assert task
         self._clients.add(task)
-        with suppress(*BROKEN, asyncio.CancelledError):
+        with suppress(*wire.BROKEN, asyncio.CancelledError):
             while (head := await wire.read_head(reader)) and await self._handle(
                 head, reader, writer
             ):
@@ -282,22 +262,6 @@ class FaultProxy:
         """Hand a watch on until either side ends it."""
         self._streams.add(stream)
         try:
-            async with asyncio.TaskGroup() as group:
-                following = group.create_task(stream.follow(upstream))
-                # Nothing is sent on the connection of a watch: what can be read is its end.
-                leaving = group.create_task(client.read())
-                _both_end(following, leaving)
+            await stream.follow(upstream, client)
         finally:
             self._streams.discard(stream)
-
-
-def _both_end(*tasks: asyncio.Task[Any]) -> None:
-    """The first that ends ends the others."""
-
-    def cancel(_: asyncio.Task[Any]) -> None:
-        for task in tasks:
-            task.cancel()
-
-    stop: Callable[[asyncio.Task[Any]], None] = cancel
-    for task in tasks:
-        task.add_done_callback(stop)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 from tests.world import wire
 from tests.world.faults import Body, Cut, End, Fault, Gone, Silent, Status, status_body
@@ -22,8 +24,20 @@ class Stream:
         self._silent = False
         self._cut_next = isinstance(fault, Cut)
 
-    async def follow(self, upstream: asyncio.StreamReader | None) -> None:
-        """Until the upstream ends; without one only what the fault says, then silence."""
+    async def follow(
+        self, upstream: asyncio.StreamReader | None, client: asyncio.StreamReader
+    ) -> None:
+        """Until either side ends it; without an upstream what the fault says, then silence."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                following = group.create_task(self._hand_on(upstream))
+                # Nothing is sent on the connection of a watch: what can be read is its end.
+                leaving = group.create_task(client.read())
+                _both_end(following, leaving)
+        except* wire.BROKEN:
+            pass
+
+    async def _hand_on(self, upstream: asyncio.StreamReader | None) -> None:
         if upstream is None:
             assert self._fault is not None
             self.disturb(self._fault)
@@ -72,3 +86,15 @@ class Stream:
         self._silent = True
         self._writer.write(wire.END_OF_CHUNKS)
         self._writer.close()
+
+
+def _both_end(*tasks: asyncio.Task[Any]) -> None:
+    """The first that ends ends the others."""
+
+    def cancel(_: asyncio.Task[Any]) -> None:
+        for task in tasks:
+            task.cancel()
+
+    stop: Callable[[asyncio.Task[Any]], None] = cancel
+    for task in tasks:
+        task.add_done_callback(stop)

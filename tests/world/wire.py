@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 END_OF_CHUNKS = b"0\r\n\r\n"
 LIMIT = 16 * 1024 * 1024
+BROKEN = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError)
+"""What reading and writing raise when the other side is gone or talks nonsense."""
 
 
 @dataclass(frozen=True, slots=True)

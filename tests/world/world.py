@@ -7,26 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote
+from typing import Any, Unpack
 
 from tests.world import gateway
 from tests.world.api import path_of
+from tests.world.behaviour import Knobs, notes
 from tests.world.cluster import Cluster
-from tests.world.load import Counts, Load, send
+from tests.world.exporters import Exporter
+from tests.world.load import PATIENCE, Asking, Counts, Load, exchange, send
 from tests.world.mirror import workload as workload_of
-from tests.world.plan import API, ENVOY_ADMIN, FLEET, GATEWAY_PORT, PROMETHEUS, fetch_json
+from tests.world.pki import Tls
+from tests.world.plan import (
+    API,
+    ENVOY_ADMIN,
+    FLEET,
+    GATEWAY_PORT,
+    PROMETHEUS,
+    TCP_PORT,
+    fetch_json,
+)
 from tests.world.podinfo import podinfo
-from tests.world.proxy import FaultProxy, Tls
-
-
-@dataclass(frozen=True, slots=True)
-class Series:
-    """One line of Prometheus' answer."""
-
-    labels: Mapping[str, str]
-    value: float
+from tests.world.prometheus import Series, ask
+from tests.world.proxy import FaultProxy
 
 
 class World(Cluster):
@@ -70,20 +72,14 @@ class World(Cluster):
         self.wait_for(rolled_out, f"Deployment {namespace}/{deployment} to be rolled out")
 
     def set_image(
-        self,
-        namespace: str,
-        deployment: str,
-        image: str,
-        *,
-        error_rate: float | None = None,
-        delay_ms: float | None = None,
+        self, namespace: str, deployment: str, image: str, **behaviour: Unpack[Knobs]
     ) -> None:
         """Push: a new image, with the behaviour that its pods have from their first answer on."""
         container = self.get("deployments", namespace, deployment)["spec"]["template"]["spec"]
         containers = [{"name": container["containers"][0]["name"], "image": image}]
         template: dict[str, Any] = {"spec": {"containers": containers}}
-        if notes := _notes(error_rate, delay_ms):
-            template["metadata"] = {"annotations": notes}
+        if turned := notes(behaviour):
+            template["metadata"] = {"annotations": turned}
         path = path_of("deployments", namespace, deployment)
         self.api.patch(path, {"spec": {"template": template}}, "strategic")
 
@@ -93,26 +89,18 @@ class World(Cluster):
         return [pod for pod in found if workload in {None, workload_of(pod)}]
 
     def behave(
-        self,
-        namespace: str,
-        workload: str | None = None,
-        *,
-        error_rate: float | None = None,
-        delay_ms: float | None = None,
+        self, namespace: str, workload: str | None = None, **behaviour: Unpack[Knobs]
     ) -> None:
         """Turn the behaviour of the pods that are there (no new ReplicaSet), and wait for it."""
-        notes = {"metadata": {"annotations": _notes(error_rate, delay_ms)}}
+        turned = notes(behaviour)
         names = [pod["metadata"]["name"] for pod in self.pods(namespace, workload)]
         for name in names:
-            self.api.patch(path_of("pods", namespace, name), notes)
+            path = path_of("pods", namespace, name)
+            self.api.patch(path, {"metadata": {"annotations": turned}})
 
         def in_force() -> bool:
             seen = fetch_json(f"{FLEET}/behaviour")
-            now = [seen[f"{namespace}/{name}"] for name in names]
-            return all(
-                error_rate in {None, errors} and (delay_ms is None or delay == delay_ms / 1000)
-                for errors, delay in now
-            )
+            return all(turned.items() <= seen[f"{namespace}/{name}"].items() for name in names)
 
         self.wait_for(in_force, f"the pods {names} to behave so")
 
@@ -161,10 +149,11 @@ class World(Cluster):
         host: str = "world",
         headers: Mapping[str, str] | None = None,
         connections: int = 16,
+        patience: float = PATIENCE,
     ) -> Load:
         """Requests through Envoy at a rate, for the length of a `with`."""
-        named = {"host": host, **(headers or {})}
-        return Load(GATEWAY_PORT, rate=rate, path=path, headers=named, connections=connections)
+        ask = Asking(GATEWAY_PORT, path, {"host": host, **(headers or {})}, patience)
+        return Load(ask, rate=rate, connections=connections)
 
     def send(
         self,
@@ -173,19 +162,38 @@ class World(Cluster):
         path: str = "/",
         host: str = "world",
         headers: Mapping[str, str] | None = None,
+        patience: float = PATIENCE,
     ) -> Counts:
         """Exactly so many requests through Envoy, as fast as they are answered."""
-        return send(GATEWAY_PORT, count, path=path, headers={"host": host, **(headers or {})})
+        named = {"host": host, **(headers or {})}
+        return send(Asking(GATEWAY_PORT, path, named, patience), count)
+
+    def send_tcp(self, namespace: str, workload: str, data: bytes = b"x", count: int = 1) -> bytes:
+        """So many TCP connections to each pod, one after the other, past Envoy; what came back."""
+        addresses = [pod["status"]["podIP"] for pod in self.pods(namespace, workload)]
+        places = [(address, TCP_PORT) for address in addresses for _ in range(count)]
+        return b"".join(exchange(place, data) for place in places)
 
     # --- Prometheus -------------------------------------------------------------------------------
 
     def prometheus_query(self, query: str) -> list[Series]:
         """An instant query, sent past every fault proxy."""
-        answer = fetch_json(f"{PROMETHEUS}/api/v1/query?query={quote(query)}")
-        result = answer["data"]["result"]
-        if answer["data"]["resultType"] == "scalar":
-            return [Series({}, float(result[1]))]
-        return [Series(one["metric"], float(one["value"][1])) for one in result]
+        return ask(PROMETHEUS, query)
+
+    def exporter(self, job: str) -> Exporter:
+        """A page of made-up series that Prometheus scrapes; the jobs are in `exporters.JOBS`."""
+        return Exporter(self.folder, job)
+
+    def wait_scraped(self, namespace: str, workload: str | None = None) -> None:
+        """Wait until Prometheus has asked each of the pods that are there to stay."""
+        query = f'up{{job="pods",namespace="{namespace}"}} == 1'
+
+        def all_are() -> bool:
+            found = (pod["metadata"] for pod in self.pods(namespace, workload))
+            wanted = {meta["name"] for meta in found if "deletionTimestamp" not in meta}
+            return wanted <= {one.labels["pod"] for one in self.prometheus_query(query)}
+
+        self.wait_for(all_are, f"Prometheus to scrape the pods of {workload or namespace}")
 
     # --- fault proxies ----------------------------------------------------------------------------
 
@@ -203,11 +211,6 @@ class World(Cluster):
         """A proxy before Prometheus."""
         with FaultProxy(PROMETHEUS, port=port) as proxy:
             yield proxy
-
-
-def _notes(error_rate: float | None, delay_ms: float | None) -> dict[str, str]:
-    named = {"test/error-rate": error_rate, "test/delay-ms": delay_ms}
-    return {name: f"{value:g}" for name, value in named.items() if value is not None}
 
 
 def _same(seen: Mapping[str, int], wanted: Mapping[str, int]) -> bool:
