@@ -52,6 +52,17 @@ class Settings(BaseSettings):
         timedelta(seconds=60),
         description="How often the status is written when only evidence moved.",
     )
+    warm_up: timedelta = Field(
+        timedelta(seconds=30), description="Each pod's first time, left out of the evidence."
+    )
+    weight_settles: timedelta = Field(
+        timedelta(seconds=5),
+        description="Requests counted this close to a change of weight are no evidence.",
+    )
+    share_settles: timedelta = Field(
+        timedelta(seconds=30),
+        description="So long after a change of weight is the canary's observed share looked at.",
+    )
     delivery_write: timedelta = Field(
         timedelta(seconds=30),
         description="Deliveries are written with the next status, at the latest after this.",

@@ -7,8 +7,8 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from canaryd.model.answered import Answered
 from canaryd.model.names import Key
-from canaryd.model.snapshot import Answered
 from canaryd.model.status import Phase, Status
 
 _RECONCILE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)

@@ -19,9 +19,11 @@ from canaryd.model.errors import RefusedError
 from canaryd.model.provider import ADDRESS_KEY, TOKEN_KEY, AlertProvider, ProviderType
 from canaryd.model.waits import Waits
 from canaryd.ports import Provider
+from canaryd.runtime.acceptance import Acceptance
 from canaryd.runtime.collector import Collector
 from canaryd.runtime.commit import Commit
 from canaryd.runtime.controller import Controller
+from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.janitor import Janitor
 from canaryd.runtime.outbox import Outbox
@@ -31,6 +33,7 @@ from canaryd.runtime.unusable import Unusable
 from canaryd.settings import Settings
 
 DELIVERY_LOOK = timedelta(seconds=5)
+TEMPLATE_LOOK = timedelta(seconds=2)
 HOUSEKEEPING = timedelta(hours=1)
 
 
@@ -83,8 +86,11 @@ class Leader:
     def _controller(self, outbox: Outbox, tasks: TaskGroup) -> Controller:
         parts, writer, timers = self._parts, self._writer, self._timers
         store, clock, router = parts.store, parts.clock, IstioRouter(writer)
-        collector = Collector(store=store, metrics=parts.metrics, clock=clock, tasks=tasks)
+        servers = parts.servers
+        collector = Collector(store=store, servers=servers, clock=clock, tasks=tasks)
+        counter = Counter(store=store, servers=servers, clock=clock, tasks=tasks)
         timers.every("collector", parts.settings.pump, collector.tick)
+        timers.every("counter", parts.settings.pump, counter.tick)
         commit = Commit(
             writer=writer,
             answers=writer,
@@ -99,6 +105,7 @@ class Leader:
             commit=commit,
             unusable=Unusable(store=store, writer=writer, clock=clock),
             collector=collector,
+            counter=counter,
             timers=timers,
             clock=clock,
             meter=parts.meters,
@@ -128,6 +135,10 @@ class Leader:
         async def resync() -> None:
             parts.store.enqueue_all()
 
+        acceptance = Acceptance(
+            store=parts.store, writer=self._writer, servers=parts.servers, clock=parts.clock
+        )
+        self._timers.every("templates", TEMPLATE_LOOK, acceptance.sweep)
         self._timers.every("deliveries", DELIVERY_LOOK, deliveries)
         self._timers.every("resync", parts.settings.resync, resync)
         self._timers.every("requests", HOUSEKEEPING, janitor.sweep)
@@ -156,4 +167,7 @@ def waits(settings: Settings) -> Waits:
         contest_window=settings.contest_window,
         stale_watch=settings.stale_watch,
         evidence_write=settings.evidence_write,
+        warm_up=settings.warm_up,
+        weight_settles=settings.weight_settles,
+        share_settles=settings.share_settles,
     )

@@ -21,8 +21,10 @@ from canaryd.adapters.kube.connect import (
 from canaryd.adapters.kube.identity import identity
 from canaryd.adapters.kube.kinds import Catalogue
 from canaryd.adapters.kube.lease import KubeLease, LeaseTimes
+from canaryd.adapters.kube.secrets import KubeSecrets
 from canaryd.adapters.meters import Meters
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
+from canaryd.adapters.prometheus.servers import PrometheusServers
 from canaryd.adapters.providers.delivery import open_session
 from canaryd.adapters.web import WebServer
 from canaryd.model.errors import CanarydError, RefusedError
@@ -48,7 +50,7 @@ class Parts:
     api: Api
     catalogue: Catalogue
     history: SqliteHistory
-    metrics: PrometheusMetrics
+    servers: PrometheusServers
     session: aiohttp.ClientSession
     lease: KubeLease
 
@@ -86,6 +88,14 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Parts:
         deadline=settings.query_deadline,
     )
     stack.push_async_callback(metrics.close)
+    servers = PrometheusServers(
+        metrics,
+        secrets=KubeSecrets(api),
+        clock=clock,
+        counted=meters.sampled,
+        deadline=settings.query_deadline,
+    )
+    stack.push_async_callback(servers.close)
     session = open_session()
     stack.push_async_callback(session.close)
     log.info("started", identity=name, metrics_server=settings.metrics_server, port=web.port)
@@ -98,7 +108,7 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Parts:
         api=api,
         catalogue=catalogue,
         history=history,
-        metrics=metrics,
+        servers=servers,
         session=session,
         lease=lease(settings, api, catalogue, clock, name),
     )

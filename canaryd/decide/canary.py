@@ -177,7 +177,7 @@ def counts(draft: Draft) -> Count | None:
     status, spec = draft.status, draft.snap.spec.analysis
     if status.phase is not Phase.PROGRESSING or not in_use(draft):
         return None
-    evidence, promoted, rollout = status.evidence, status.promoted, draft.rollout
+    evidence, rollout = status.evidence, draft.rollout
     known = status.background
     fresh = known is not None and known.asked_at >= rollout.started_at and known.sufficient
     return Count(
@@ -190,7 +190,7 @@ def counts(draft: Draft) -> Count | None:
         warm_up=draft.snap.waits.warm_up,
         reporter=spec.evidence.reporter,
         background=not fresh,
-        served_since=promoted.at if promoted else rollout.started_at,
+        served_since=status.swapped_at,
         grpc_good=spec.evidence.grpc_good,
         server=spec.server,
     )

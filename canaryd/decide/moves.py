@@ -135,6 +135,7 @@ def finish_promotion(draft: Draft) -> Draft:
         idle_slot=status.primary_slot,
         idle_revision=old.revision or old.last_revision,
         promoted=Promoted(draft.rollout.revision, draft.now, canary.images),
+        swapped_at=draft.now,
         rejected=None,
         rollout=None,
         step=None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
@@ -94,7 +94,12 @@ def read(tile: Tile, frame: Frame) -> tuple[Counts | None, Refusal | None]:
     refusal = doubtful(tile, frame)
     if refusal is not None:
         return None, refusal
-    warm = {(pod.workload, pod.pod) for pod in tile.pods if pod.warm and pod.at_start is not None}
+    limit = SCRAPES_MISSED * tile.scrape
+    warm = {
+        (pod.workload, pod.pod)
+        for pod in tile.pods
+        if pod.warm and pod.at_start is not None and not left(pod, tile, limit)
+    }
     rows = [row for row in tile.rows if row.workload in (frame.canary, frame.primary)]
     counts = Counts(
         canary=add_up(rows, frame.canary, frame.grpc_good, warm),
@@ -103,6 +108,11 @@ def read(tile: Tile, frame: Frame) -> tuple[Counts | None, Refusal | None]:
         primary_all=add_up(rows, frame.primary, frame.grpc_good),
     )
     return counts, weight_changed(tile, frame)
+
+
+def left(pod: Presence, tile: Tile, limit: timedelta) -> bool:
+    """Whether the pod was gone by the end of the tile."""
+    return pod.at_end is None or tile.end - pod.at_end > limit
 
 
 def doubtful(tile: Tile, frame: Frame) -> Refusal | None:
@@ -119,29 +129,37 @@ def doubtful(tile: Tile, frame: Frame) -> Refusal | None:
             "rules, federation?): scrape the proxies, or use thresholdRange metrics"
         )
         return Refusal(Uncounted.NOT_PER_POD, message)
-    for pod in tile.pods:
-        refusal = unseen(pod, tile)
+    for workload in (frame.canary, frame.primary):
+        refusal = unseen([pod for pod in tile.pods if pod.workload == workload], tile)
         if refusal is not None:
             return refusal
     return None
 
 
-def unseen(pod: Presence, tile: Tile) -> Refusal | None:
-    """Why this pod was not watched well enough through the tile, if so."""
-    if pod.at_end is None:
-        return None  # it left, and what it did last is in no series
+def unseen(pods: Sequence[Presence], tile: Tile) -> Refusal | None:
+    """Why one side's pods were not watched well enough through the tile, if so.
+
+    A pod whose last scrape is old, while others of its side have newer ones, has left without a
+    word; where all are old, nobody scraped.
+    """
     limit = SCRAPES_MISSED * tile.scrape
-    if pod.at_start is None:
-        if not pod.known:
-            return None  # it came
-        message = f"pod {pod.pod} was not scraped at the start of the tile, but before and after"
-        return Refusal(Uncounted.SCRAPE_GAP, message)
-    for seen, asked in ((pod.at_end, tile.end), (pod.at_start, tile.start)):
-        if asked - seen > limit:
-            late = (asked - seen).total_seconds()
-            message = f"the last scrape of pod {pod.pod} was {late:g} s old"
-            return Refusal(Uncounted.STALE, message)
+    ends = [pod.at_end for pod in pods if pod.at_end is not None]
+    if ends and tile.end - max(ends) > limit:
+        return Refusal(Uncounted.STALE, stale(pods[0].workload, tile.end - max(ends)))
+    for pod in pods:
+        if left(pod, tile, limit):
+            continue  # it left, and what it did last is in no series
+        if pod.at_start is None and pod.known:
+            message = f"pod {pod.pod} was not scraped at the start, but before and after"
+            return Refusal(Uncounted.SCRAPE_GAP, message)
+        if pod.at_start is not None and tile.start - pod.at_start > limit:
+            return Refusal(Uncounted.STALE, stale(f"pod {pod.pod}", tile.start - pod.at_start))
     return None
+
+
+def stale(what: str, late: timedelta) -> str:
+    """Say how old the last scrape of something was."""
+    return f"the last scrape of {what} was {late.total_seconds():g} s old"
 
 
 def weight_changed(tile: Tile, frame: Frame) -> Refusal | None:

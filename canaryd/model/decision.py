@@ -63,8 +63,8 @@ class Count:
     warm_up: timedelta
     reporter: Reporter
     background: bool
-    served_since: datetime
-    """Since when the primary serves; before that the canary's workload did."""
+    served_since: datetime | None
+    """Since when the primary serves; before that the canary's workload did. None: all along."""
     grpc_good: frozenset[str]
     server: MetricsServer | None = None
 

@@ -22,11 +22,12 @@ VARIABLES = (
 OPENING = "{{"
 WELL_FORMED = rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}})*\{{?"
 """The pattern of queries in which every `{{` begins a variable that there is (Python and RE2)."""
-ARGUMENT = r"[A-Za-z][A-Za-z0-9_]{0,62}"
-"""The pattern of a template's own variables, which queries name as `variables.NAME`."""
 OWN = "variables."
+ARGUMENT = r"[A-Za-z][A-Za-z0-9_]{0,31}"
+"""The pattern of the names of a template's own variables; its query says `variables.NAME`."""
 WELL_FORMED_TEMPLATE = (
-    rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)}|variables\.{ARGUMENT})\s*\}}\}})*\{{?"
+    rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}}"
+    rf"|\{{\{{ *variables\.{ARGUMENT} *\}}\}})*\{{?"
 )
 """The same as `WELL_FORMED`, for queries of templates."""
 
@@ -35,6 +36,12 @@ _VARIABLE = re.compile(r"\{\{([^{}]*)\}\}")
 _ESCAPES = str.maketrans(
     {"\\": "\\\\", '"': "\\x22", "'": "\\x27", "`": "\\x60", "\n": "\\n", "\r": "\\r"}
 )
+
+
+def own_variables(query: str) -> frozenset[str]:
+    """Return the names of the template's own variables that its query uses, without prefix."""
+    names = (found.strip() for found in _VARIABLE.findall(query))
+    return frozenset(name.removeprefix(OWN) for name in names if name.startswith(OWN))
 
 
 def render(query: str, variables: Mapping[str, str]) -> str:

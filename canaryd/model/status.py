@@ -229,6 +229,8 @@ class Status:
     step: StepState | None = None
     rollout: Rollout | None = None
     promoted: Promoted | None = None
+    swapped_at: datetime | None = None
+    """When the roles last changed; before that the idle slot served. None: not in our time."""
     rejected: Rejected | None = None
     hold: Hold | None = None
     cap: Cap | None = None

@@ -11,14 +11,20 @@ from collections import defaultdict
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import count
+from typing import TypeAlias
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe
+from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
-from canaryd.model.snapshot import Answered, Sample, Snapshot
-from canaryd.ports import Clock, Metrics, Question
-from canaryd.runtime.questions import aligned, question
+from canaryd.model.question import Failed, Question
+from canaryd.model.snapshot import Sample, Snapshot
+from canaryd.ports import Clock, MetricsServers
+from canaryd.runtime.questions import aligned, question, unanswered
+from canaryd.runtime.reach import reach
 from canaryd.runtime.store import Store
 
+_Asked: TypeAlias = dict[Key, tuple[int, Question]]
 RETRY = timedelta(seconds=10)
 """How soon an unavailable metrics server is asked again, when the interval is longer."""
 
@@ -31,13 +37,20 @@ class Wish:
     observe: Observe
     ticket: int
 
+    @property
+    def server(self) -> MetricsServer | None:
+        """Whom to ask: the metric's own server, else the Canary's; None: the daemon's."""
+        return self.observe.server or self.snap.spec.analysis.server
+
 
 class Collector:
     """A heap of due questions; `tick` sends what is due."""
 
-    def __init__(self, *, store: Store, metrics: Metrics, clock: Clock, tasks: TaskGroup) -> None:
+    def __init__(
+        self, *, store: Store, servers: MetricsServers, clock: Clock, tasks: TaskGroup
+    ) -> None:
         self._store = store
-        self._metrics = metrics
+        self._servers = servers
         self._clock = clock
         self._tasks = tasks
         self._wishes: defaultdict[Key, dict[str, Wish]] = defaultdict(dict)
@@ -68,7 +81,7 @@ class Collector:
     async def tick(self) -> None:
         """Send all that is due; waits for nothing."""
         now = self._clock.now()
-        groups: defaultdict[str, dict[Key, tuple[int, Question]]] = defaultdict(dict)
+        groups: defaultdict[tuple[MetricsServer | None, str], _Asked] = defaultdict(dict)
         while self._due and self._due[0][0] <= now:
             due, ticket, key, name = heapq.heappop(self._due)
             wish = self._wishes.get(key, {}).get(name)
@@ -79,12 +92,17 @@ class Collector:
                 self._put(key, ticket, asked)
             else:
                 group = asked.metric if asked.query is None else f"{key} {name}"
-                groups[group][key] = (ticket, asked)
-        for questions in groups.values():
-            self._tasks.create_task(self._ask(questions))
+                groups[wish.server, group][key] = (ticket, asked)
+        for (server, _), questions in groups.items():
+            self._tasks.create_task(self._ask(server, questions))
 
-    async def _ask(self, questions: dict[Key, tuple[int, Question]]) -> None:
-        answers = await self._metrics.ask([asked for _, asked in questions.values()])
+    async def _ask(self, server: MetricsServer | None, questions: _Asked) -> None:
+        metrics = await reach(self._servers, server)
+        if isinstance(metrics, Failed):
+            for key, (ticket, asked) in questions.items():
+                self._put(key, ticket, unanswered(asked, metrics))
+            return
+        answers = await metrics.ask([asked for _, asked in questions.values()])
         for (key, _), sample in answers.items():
             self._put(key, questions[key][0], sample)
 

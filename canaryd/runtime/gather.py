@@ -12,6 +12,7 @@ from canaryd.model.spec import Spec
 from canaryd.model.status import Status
 from canaryd.model.waits import Waits
 from canaryd.ports import Router
+from canaryd.runtime.resolve import Templates
 from canaryd.runtime.store import Store
 from canaryd.runtime.templates import HASH_LABEL, read_template
 from canaryd.runtime.view import CanaryView
@@ -29,6 +30,7 @@ class Gatherer:
         self._store = store
         self._router = router
         self._waits = waits
+        self._templates = Templates(store)
 
     def __call__(self, key: Key) -> Snapshot | Problem | None:
         """The snapshot; the Problem that stands in the way of one; None when the Canary is gone."""
@@ -39,7 +41,7 @@ class Gatherer:
             return canary.status
         if isinstance(canary.spec, Problem):
             return canary.spec
-        return self._snapshot(canary, canary.spec, canary.status)
+        return self._snapshot(canary, self._templates.complete(canary.spec), canary.status)
 
     def _snapshot(self, canary: CanaryView, spec: Spec, status: Status) -> Snapshot:
         key, namespace = canary.key, canary.key.namespace
@@ -69,6 +71,7 @@ class Gatherer:
             routing=routing,
             problems=tuple(problems),
             samples=dict(self._store.samples.get(key, {})),
+            counting=self._store.counting(key),
             requests=self._requests(key),
             stale=self._store.stale(),
             resource_version=canary.resource_version,

@@ -9,6 +9,8 @@ import msgspec
 
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Problem
+from canaryd.model.spec import Spec
+from canaryd.model.template import TemplateKind, TemplateRef
 from canaryd.runtime.view import CanaryView
 from canaryd.wire import watch
 
@@ -29,6 +31,17 @@ def canary_of(request: watch.RequestObject) -> Key:
     return Key(request.metadata.namespace, spec.canary)
 
 
+def _templates(spec: Spec) -> Iterable[Place]:
+    for metric in spec.analysis.metrics:
+        match metric.template:
+            case TemplateRef(kind=TemplateKind.NAMESPACED, namespace=namespace, name=name):
+                yield (watch.TEMPLATES, namespace, name)
+            case TemplateRef(kind=TemplateKind.CLUSTER, name=name):
+                yield (watch.CLUSTER_TEMPLATES, "", name)
+            case _:
+                pass
+
+
 class Index:
     """From objects to the Canaries that they concern."""
 
@@ -47,6 +60,7 @@ class Index:
             places = (
                 (watch.VIRTUALSERVICES, namespace, canary.spec.virtual_service),
                 *((watch.DEPLOYMENTS, namespace, name) for name in canary.deployments),
+                *_templates(canary.spec),
             )
         self._places[canary.key] = places
         self._by_namespace[canary.key.namespace].add(canary.key)
@@ -79,7 +93,11 @@ class Index:
             case watch.ReplicaSetObject(metadata=meta):
                 owner = next((o.name for o in meta.owner_references if o.kind == "Deployment"), "")
                 return tuple(self._by_place.get((watch.DEPLOYMENTS, meta.namespace, owner), ()))
-            case watch.DeploymentObject(metadata=meta) | watch.VirtualServiceObject(metadata=meta):
+            case (
+                watch.DeploymentObject(metadata=meta)
+                | watch.VirtualServiceObject(metadata=meta)
+                | watch.TemplateObject(metadata=meta)
+            ):
                 return tuple(self._by_place.get((kind, meta.namespace, meta.name), ()))
             case watch.ServiceObject(metadata=meta) | watch.DestinationRuleObject(metadata=meta):
                 return tuple(self._by_namespace.get(meta.namespace, ()))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe
-from canaryd.model.query import promql_duration, render
-from canaryd.model.snapshot import Answered, Sample, Snapshot
-from canaryd.ports import Question
+from canaryd.model.query import OWN, promql_duration, render
+from canaryd.model.question import Failed, Question
+from canaryd.model.snapshot import Sample, Snapshot
 
 SMALLEST_SLOT = timedelta(milliseconds=200)
 LARGEST_SLOT = timedelta(seconds=5)
@@ -22,7 +23,11 @@ def aligned(at: datetime, interval: timedelta) -> datetime:
 
 
 def question(snap: Snapshot, observe: Observe, due: datetime) -> Question | Sample:
-    """The question, or at once the refusal of a query that cannot be rendered."""
+    """The question, or at once the refusal of one that cannot be asked."""
+    if observe.refusal:
+        return Sample(
+            observe.metric, Answered.REFUSED, due, observe.interval, detail=observe.refusal
+        )
     spec, namespace = snap.spec, snap.key.namespace
     workload = spec.slot(observe.slot).deployment
     revision = snap.status.rollout.revision if snap.status.rollout else None
@@ -38,6 +43,7 @@ def question(snap: Snapshot, observe: Observe, due: datetime) -> Question | Samp
             "revision": revision or "",
             "interval": promql_duration(observe.interval),
             "weight": str(snap.status.canary_weight),
+            **{f"{OWN}{name}": value for name, value in observe.variables.items()},
         }
         try:
             query = render(query, variables)
@@ -54,4 +60,11 @@ def question(snap: Snapshot, observe: Observe, due: datetime) -> Question | Samp
         revision=revision,
         window=observe.interval,
         due=due,
+    )
+
+
+def unanswered(question: Question, failed: Failed) -> Sample:
+    """The sample of a question that never reached a metrics server."""
+    return Sample(
+        question.metric, failed.answered, question.due, question.window, detail=failed.detail
     )

@@ -11,7 +11,7 @@ import structlog
 
 from canaryd.decide.engine import decide
 from canaryd.decide.lifecycle import missing_workloads
-from canaryd.model.decision import Action, Decision, Observe
+from canaryd.model.decision import Action, Count, Decision, Observe
 from canaryd.model.errors import TerminalError
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
@@ -37,6 +37,18 @@ class Observing(Protocol):
         ...
 
 
+class Counting(Protocol):
+    """What the counter is told."""
+
+    def want(self, snap: Snapshot, count: Count | None) -> None:
+        """Keep asking for exactly this of this Canary."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """Ask for nothing more of this Canary."""
+        ...
+
+
 class Reconcile:
     """Brings one Canary one decision further."""
 
@@ -49,6 +61,7 @@ class Reconcile:
         commit: Commit,
         unusable: Unusable,
         collector: Observing,
+        counter: Counting,
         timers: Timers,
         clock: Clock,
         meter: Meter,
@@ -59,6 +72,7 @@ class Reconcile:
         self._commit = commit
         self._unusable = unusable
         self._collector = collector
+        self._counter = counter
         self._timers = timers
         self._clock = clock
         self._meter = meter
@@ -68,6 +82,7 @@ class Reconcile:
         snapshot = self._gather(key)
         if snapshot is None or isinstance(snapshot, Problem):
             self._collector.forget(key)
+            self._counter.forget(key)
             self._timers.set(key, None)
             if snapshot is None:
                 self._commit.forget(key)
@@ -87,6 +102,7 @@ class Reconcile:
             raise
         news = await self._commit(snapshot, decision, now, snapshot.problems)
         self._collector.want(snapshot, decision.observe)
+        self._counter.want(snapshot, decision.count)
         self._timers.set(key, decision.wake_at)
         self._meter.decided(decision.status.phase)
         self._meter.canary(key, decision.status)

@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Sample
+from canaryd.model.tile import Background, Counting, Silence, Tile
 from canaryd.ports import Clock
 from canaryd.runtime.index import Index, canary_of
 from canaryd.runtime.view import CanaryView, view
@@ -28,6 +30,7 @@ def outdated(meta: watch.Meta, known: watch.Meta) -> bool:
 
 Relation: TypeAlias = tuple[str, str, str]
 """How an object belongs to another: the verb, the namespace, and the other's uid or name."""
+_NOTHING = Counting()
 REMEMBERED_GONE = 10_000
 """So many uids of deleted objects are remembered, in order of their end."""
 
@@ -74,6 +77,7 @@ class Store:
         self.canaries: dict[Key, CanaryView] = {}
         self.samples: defaultdict[Key, dict[str, Sample]] = defaultdict(dict)
         self.denied: dict[Key, str] = {}
+        self._countings: dict[Key, Counting] = {}
 
     # what watches deliver
 
@@ -197,6 +201,47 @@ class Store:
             self.samples[key][sample.metric] = sample
             self._enqueue(key)
 
+    def counting(self, key: Key) -> Counting:
+        """What is known of this Canary's counts."""
+        return self._countings.get(key, _NOTHING)
+
+    def put_tile(self, key: Key, tile: Tile) -> None:
+        """A tile arrived that follows those that are held."""
+        self._count(key, replace(self.counting(key), tiles=(*self.counting(key).tiles, tile)))
+
+    def keep_tiles(self, key: Key, since: datetime | None) -> tuple[Tile, ...]:
+        """Forget the tiles that ended by then, or all; returns those that are left."""
+        known = self.counting(key)
+        left = tuple(tile for tile in known.tiles if since is not None and tile.end > since)
+        if len(left) < len(known.tiles):
+            self._countings[key] = replace(known, tiles=left)
+        return left
+
+    def put_silence(self, key: Key, silence: Silence | None) -> None:
+        """Tiles do not come any more, or come again."""
+        self._count(key, replace(self.counting(key), silence=silence))
+
+    def put_known(self, key: Key, skew: timedelta, scrape: timedelta | None) -> None:
+        """The metrics server told its time, and how often this Canary's workloads are scraped."""
+        self._count(key, replace(self.counting(key), skew=skew, scrape=scrape))
+
+    def put_background(self, key: Key, background: Background | None) -> None:
+        """It is known how the primary's pods vary, or another primary is asked about."""
+        self._count(key, replace(self.counting(key), background=background))
+
+    def drop_counting(self, key: Key) -> None:
+        """Forget what was counted of this Canary."""
+        self._countings.pop(key, None)
+
+    def drop_countings(self) -> None:
+        """Forget all that was counted."""
+        self._countings.clear()
+
+    def _count(self, key: Key, counting: Counting) -> None:
+        if key in self.canaries and counting != self.counting(key):
+            self._countings[key] = counting
+            self._enqueue(key)
+
     def deny(self, key: Key, message: str | None) -> None:
         """A write was forbidden, or succeeded again."""
         if message is not None:
@@ -218,6 +263,7 @@ class Store:
     def _drop_canary(self, key: Key) -> None:
         self.canaries.pop(key, None)
         self.samples.pop(key, None)
+        self.drop_counting(key)
         self.denied.pop(key, None)
         for touched in {key} | self.index.drop(key):
             self._enqueue(touched)

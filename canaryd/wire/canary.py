@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
@@ -63,15 +63,6 @@ class VirtualServiceRef(WireModel):
 class CanarySpec(WireModel):
     """What the user wants: two workloads that take turns, and how a new one proves itself."""
 
-    rules: ClassVar[tuple[Rule, ...]] = (
-        Rule(
-            holds=lambda spec: spec.skip_analysis or bool(spec.analysis and spec.analysis.metrics),
-            cel="(has(self.skipAnalysis) && self.skipAnalysis) || (has(self.analysis)"
-            " && has(self.analysis.metrics) && self.analysis.metrics.size() > 0)",
-            message="analysis.metrics needs at least one metric, like request-success-rate,"
-            " unless skipAnalysis is true",
-        ),
-    )
     slots: Annotated[
         list[SlotModel],
         Field(min_length=2, max_length=2),
@@ -88,7 +79,7 @@ class CanarySpec(WireModel):
     analysis: AnalysisModel | None = Field(
         default=None,
         description="How a rollout walks and how it is judged. Default: stepWeight 10, every"
-        " minute; its metrics are required unless skipAnalysis.",
+        " minute, judged by compare errors and compare latency.",
     )
     progress_deadline_seconds: Annotated[int, Field(ge=1, le=604_800), INTEGRAL] = Field(
         default=600,
@@ -112,7 +103,7 @@ class CanarySpec(WireModel):
             slots=(first.slot(), second.slot()),
             virtual_service=self.virtual_service.name,
             route=self.virtual_service.route,
-            analysis=analysis.analysis(),
+            analysis=analysis.analysis(namespace, judged=not self.skip_analysis),
             progress_deadline=timedelta(seconds=self.progress_deadline_seconds),
             suspend=self.suspend,
             skip_analysis=self.skip_analysis,

@@ -19,9 +19,8 @@ _UNITS = {
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
 }
-SHORTEST = timedelta(seconds=1)
-LONGEST = timedelta(days=7)
-DURATION_BOUNDS = "1s to 168h"
+SHORTEST, LONGEST = "1s", "168h"
+DURATION_BOUNDS = f"{SHORTEST} to {LONGEST}"
 
 
 def parse_duration(text: str) -> timedelta:
@@ -37,11 +36,23 @@ def parse_duration(text: str) -> timedelta:
         raise ValueError(message) from error
 
 
-def _sensible(text: str) -> bool:
-    try:
-        return SHORTEST <= parse_duration(text) <= LONGEST
-    except ValueError:
-        return False
+def duration_of(shortest: str, longest: str) -> Rule:
+    """Return the rule that a string is a duration within these two, ends included."""
+    least, most = parse_duration(shortest), parse_duration(longest)
+
+    def within(text: str) -> bool:
+        try:
+            return least <= parse_duration(text) <= most
+        except ValueError:
+            return False
+
+    return Rule(
+        holds=within,
+        cel=f"self.matches(r'^{_DURATION}$')"
+        f" && duration(self) >= duration('{shortest}') && duration(self) <= duration('{longest}')",
+        message=f"must be a duration of {shortest} to {longest} in h, m, s and ms,"
+        " like 30s, 1m30s or 1h",
+    )
 
 
 def _whole(value: Any) -> Any:  # noqa: ANN401 - whatever the object says
@@ -53,14 +64,13 @@ INTEGRAL = BeforeValidator(_whole)
 """Goes last in an integer's `Annotated`, so that its bounds stay in the schema."""
 Percent = Annotated[int, Field(ge=1, le=100), INTEGRAL]
 
-Duration = Annotated[
-    str,
-    Field(max_length=32),
+Duration = Annotated[str, Field(max_length=32), duration_of(SHORTEST, LONGEST)]
+Fraction = Annotated[
+    float,
     Rule(
-        holds=_sensible,
-        cel=f"self.matches(r'^{_DURATION}$')"
-        " && duration(self) >= duration('1s') && duration(self) <= duration('168h')",
-        message="must be a duration of 1s to 168h in h, m, s and ms, like 30s, 1m30s or 1h",
+        holds=lambda value: 0 < value < 1,
+        cel="self > 0.0 && self < 1.0",
+        message="is a fraction: 0.01 is 1 %; use more than 0 and less than 1",
     ),
 ]
 Label = Annotated[

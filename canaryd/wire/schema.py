@@ -1,7 +1,7 @@
 """From a pydantic model to the structural schema that the API server wants in a CRD.
 
-No references, no unions, no nulls, no defaults (objects stay as they were written): what is lost
-that way is said in each field's description instead.
+No references, no unions but of integer and string, no nulls, no defaults (objects stay as they
+were written): what is lost that way is said in each field's description instead.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from pydantic import BaseModel
 
 from canaryd.wire.rules import VALIDATIONS
 
+INT_OR_STRING = "x-kubernetes-int-or-string"
 KEPT = (
     "type",
     "format",
+    "nullable",
     "description",
     "enum",
     "pattern",
@@ -30,6 +32,7 @@ KEPT = (
     "properties",
     "items",
     "additionalProperties",
+    INT_OR_STRING,
     VALIDATIONS,
 )
 """In the order in which they are written."""
@@ -67,7 +70,10 @@ def _flatten(node: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
         name = flat.pop("$ref").rpartition("/")[2]
         return _flatten(definitions[name] | flat, definitions)
     if "anyOf" in flat:
-        (only,) = (choice for choice in flat.pop("anyOf") if choice.get("type") != "null")
+        choices = [choice for choice in flat.pop("anyOf") if choice.get("type") != "null"]
+        if {choice.get("type") for choice in choices} == {"integer", "string"}:
+            return {INT_OR_STRING: True, **flat}
+        (only,) = choices
         return _flatten({**only, **flat}, definitions)
     if "const" in flat:
         flat["enum"] = [flat.pop("const")]

@@ -10,6 +10,8 @@ from msgspec import Raw, Struct, field
 CANARIES = "canaries"
 REQUESTS = "canaryrequests"
 PROVIDERS = "alertproviders"
+TEMPLATES = "analysistemplates"
+CLUSTER_TEMPLATES = "clusteranalysistemplates"
 DEPLOYMENTS = "deployments"
 REPLICASETS = "replicasets"
 SERVICES = "services"
@@ -78,6 +80,14 @@ class ProviderObject(Struct):
 
     metadata: Meta
     spec: Raw = Raw(b"{}")
+
+
+class TemplateObject(Struct):
+    """An AnalysisTemplate or ClusterAnalysisTemplate; `wire.template` parses it."""
+
+    metadata: Meta
+    spec: Raw = Raw(b"{}")
+    status: Raw = Raw(b"{}")
 
 
 class DeploymentSpec(Struct, rename="camel"):
@@ -168,6 +178,8 @@ OBJECTS: dict[str, type[Struct]] = {
     CANARIES: CanaryObject,
     REQUESTS: RequestObject,
     PROVIDERS: ProviderObject,
+    TEMPLATES: TemplateObject,
+    CLUSTER_TEMPLATES: TemplateObject,
     DEPLOYMENTS: DeploymentObject,
     REPLICASETS: ReplicaSetObject,
     SERVICES: ServiceObject,

@@ -9,12 +9,16 @@ from typing import Any
 
 import msgspec
 
-from canaryd.model.errors import CanarydError
+from canaryd.model.answered import Answered
+from canaryd.model.errors import CanarydError, NotFoundError
+from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
-from canaryd.model.snapshot import Answered, Sample
+from canaryd.model.question import Failed, PastQuestion, Question, ServerTime, TileQuestion
+from canaryd.model.snapshot import Sample
 from canaryd.model.status import Phase, Status
-from canaryd.ports import Provider, Question
+from canaryd.model.tile import Column, Row, Tile
+from canaryd.ports import Provider
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from canaryd.wire.status import render_status
@@ -29,9 +33,14 @@ class HandClock:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self._back = 0.0
+
+    def set_back(self, seconds: float) -> None:
+        """The wall clock jumps, as an administrator's hand makes it."""
+        self._back += seconds
 
     def now(self) -> datetime:
-        return START + timedelta(seconds=self.seconds)
+        return START + timedelta(seconds=self.seconds - self._back)
 
     def monotonic(self) -> float:
         return self.seconds
@@ -71,11 +80,56 @@ class Receiver:
 
 
 class Metrics:
-    """Answers every question with 1 and remembers how they were grouped."""
+    """Answers every question at once and remembers what it was asked, and how grouped.
 
-    def __init__(self, answered: Answered = Answered.VALUE) -> None:
+    While `trouble` is set it fails; while `gate` is cleared, answers stay away.
+    """
+
+    def __init__(
+        self,
+        answered: Answered = Answered.VALUE,
+        *,
+        skew: timedelta = timedelta(),
+        scrape: timedelta | None = timedelta(seconds=15),
+    ) -> None:
         self.asked: list[list[Question]] = []
         self.answered = answered
+        self.skew = skew
+        self.scrape = scrape
+        self.trouble: Failed | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.timed: list[TileQuestion] = []
+        self.tiled: list[list[TileQuestion]] = []
+        self.looked_back: list[PastQuestion] = []
+        self.columns: tuple[Column, ...] = ()
+        self.under_way = 0
+        self.most_under_way = 0
+
+    @property
+    def requests(self) -> int:
+        return len(self.asked) + len(self.timed) + len(self.tiled) + len(self.looked_back)
+
+    async def tiles(
+        self, questions: Sequence[TileQuestion], *, time: ServerTime
+    ) -> Mapping[Key, Tile | Failed]:
+        self.tiled.append(list(questions))
+        self.under_way += 1
+        self.most_under_way = max(self.under_way, self.most_under_way)
+        await self.gate.wait()
+        self.under_way -= 1
+        trouble = self.trouble
+        return {q.key: trouble or a_tile(q, time) for q in questions}
+
+    async def past(self, question: PastQuestion) -> tuple[Column, ...] | Failed:
+        self.looked_back.append(question)
+        await self.gate.wait()
+        return self.trouble or self.columns
+
+    async def time(self, sample: TileQuestion) -> ServerTime | Failed:
+        self.timed.append(sample)
+        await self.gate.wait()
+        return self.trouble or ServerTime(self.skew, self.scrape)
 
     async def ask(self, questions: Sequence[Question]) -> Mapping[tuple[Key, str], Sample]:
         self.asked.append(list(questions))
@@ -83,6 +137,31 @@ class Metrics:
             (q.key, q.metric): Sample(q.metric, self.answered, q.due, q.window, 1.0)
             for q in questions
         }
+
+
+def a_tile(question: TileQuestion, time: ServerTime) -> Tile:
+    """A tile that tells which question it answers."""
+    row = Row(question.canary, question.revision, 1, code="200")
+    start, scrape = question.end - question.window, time.scrape or timedelta()
+    return Tile(start, question.end, scrape, rows=(row,), skew=time.skew)
+
+
+class Servers:
+    """Every metrics server that a Canary may name; one that is not known has no Secret."""
+
+    def __init__(
+        self, daemon: Metrics | None = None, others: Mapping[MetricsServer, Metrics] | None = None
+    ) -> None:
+        self.known: dict[MetricsServer | None, Metrics] = {}
+        for server, metrics in (others or {}).items():
+            self.known[server] = metrics
+        if daemon is not None:
+            self.known[None] = daemon
+
+    async def find(self, server: MetricsServer | None) -> Metrics:
+        if server not in self.known:
+            raise NotFoundError("Secret demo/login does not exist; create it")
+        return self.known[server]
 
 
 def store(clock: HandClock, queued: list[Key] | None = None) -> Store:

@@ -7,15 +7,18 @@ from asyncio import TaskGroup
 from dataclasses import replace
 from datetime import timedelta
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe
+from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key, SlotName
-from canaryd.model.snapshot import Answered, Snapshot
+from canaryd.model.snapshot import Snapshot
+from canaryd.model.spec import Spec
 from canaryd.model.status import Status
 from canaryd.runtime.collector import Collector
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from canaryd.wire.canary import parse_spec
-from tests.runtime.fakes import START, HandClock, Metrics, canary, store
+from tests.runtime.fakes import KEY, START, HandClock, Metrics, Servers, canary, store
 
 MINUTE = timedelta(minutes=1)
 WISH = Observe("request-success-rate", None, MINUTE, START + MINUTE, SlotName("v2"))
@@ -25,7 +28,7 @@ def a_snapshot(known: Store, name: str = "podinfo") -> Snapshot:
     obj = canary(name=name)
     known.apply(watch.CANARIES, obj)
     spec = parse_spec(bytes(obj.spec), "demo")
-    assert not hasattr(spec, "reason")
+    assert isinstance(spec, Spec)
     return Snapshot(Key("demo", name), "uid", 1, spec, Status(), {})
 
 
@@ -42,7 +45,7 @@ async def test_many_canaries_with_one_rhythm_share_one_question() -> None:
     clock, metrics = HandClock(), Metrics()
     known = store(clock)
     async with TaskGroup() as tasks:
-        collector = Collector(store=known, metrics=metrics, clock=clock, tasks=tasks)
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         for number in range(50):
             collector.want(a_snapshot(known, f"app{number}"), (WISH,))
         await run(clock, collector, 65)
@@ -54,7 +57,7 @@ async def test_it_asks_once_per_interval_and_never_before_the_first_instant() ->
     clock, metrics = HandClock(), Metrics()
     known = store(clock)
     async with TaskGroup() as tasks:
-        collector = Collector(store=known, metrics=metrics, clock=clock, tasks=tasks)
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         collector.want(a_snapshot(known), (WISH,))
         await run(clock, collector, 250)
     dues = [questions[0].due for questions in metrics.asked]
@@ -66,7 +69,7 @@ async def test_an_answer_of_an_earlier_step_is_dropped() -> None:
     known = store(clock)
     snap = a_snapshot(known)
     async with TaskGroup() as tasks:
-        collector = Collector(store=known, metrics=metrics, clock=clock, tasks=tasks)
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         collector.want(snap, (WISH,))
         clock.seconds = 61
         await collector.tick()
@@ -78,7 +81,7 @@ async def test_an_unavailable_server_is_asked_again_soon() -> None:
     clock, metrics = HandClock(), Metrics(Answered.UNAVAILABLE)
     known = store(clock)
     async with TaskGroup() as tasks:
-        collector = Collector(store=known, metrics=metrics, clock=clock, tasks=tasks)
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         collector.want(a_snapshot(known), (WISH,))
         await run(clock, collector, 85)
     assert len(metrics.asked) == 3
@@ -89,8 +92,72 @@ async def test_what_is_forgotten_is_not_asked_for() -> None:
     known = store(clock)
     snap = a_snapshot(known)
     async with TaskGroup() as tasks:
-        collector = Collector(store=known, metrics=metrics, clock=clock, tasks=tasks)
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         collector.want(snap, (WISH,))
         collector.want(snap, ())
         await run(clock, collector, 200)
     assert metrics.asked == []
+
+
+async def test_each_metric_is_asked_of_its_own_server_else_the_canarys_else_the_daemons() -> None:
+    clock = HandClock()
+    own, canarys = MetricsServer("http://own:9090"), MetricsServer("http://canarys:9090")
+    asked = {None: Metrics(), own: Metrics(), canarys: Metrics()}
+    known = store(clock)
+    here = a_snapshot(known, "here")
+    there = a_snapshot(known, "there")
+    analysis = replace(there.spec.analysis, server=canarys)
+    there = replace(there, spec=replace(there.spec, analysis=analysis))
+    servers = Servers(asked[None], {own: asked[own], canarys: asked[canarys]})
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=servers, clock=clock, tasks=tasks)
+        collector.want(here, (WISH,))
+        collector.want(there, (WISH, replace(WISH, metric="queue", query="1", server=own)))
+        await run(clock, collector, 62)
+    who = {
+        name: [(q.key.name, q.metric) for questions in metrics.asked for q in questions]
+        for name, metrics in asked.items()
+    }
+    assert who == {
+        None: [("here", "request-success-rate")],
+        canarys: [("there", "request-success-rate")],
+        own: [("there", "queue")],
+    }
+
+
+async def test_a_login_that_cannot_be_read_is_said_in_the_sample() -> None:
+    clock = HandClock()
+    known = store(clock)
+    lost = replace(WISH, server=MetricsServer("http://own:9090", Key("demo", "login")))
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), (lost,))
+        await run(clock, collector, 62)
+    sample = known.samples[KEY]["request-success-rate"]
+    assert sample.answered is Answered.REFUSED
+    assert "Secret demo/login does not exist" in sample.detail
+
+
+async def test_what_cannot_be_asked_at_all_is_answered_at_once_and_nobody_is_asked() -> None:
+    clock, metrics = HandClock(), Metrics()
+    known = store(clock)
+    refused = replace(WISH, first_at=START, refusal="AnalysisTemplate demo/queue does not exist")
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), (refused,))
+        await collector.tick()
+    sample = known.samples[KEY]["request-success-rate"]
+    assert (sample.answered, sample.detail) == (Answered.REFUSED, refused.refusal)
+    assert metrics.requests == 0
+
+
+async def test_a_templates_own_variables_are_filled_in_as_strings() -> None:
+    clock, metrics = HandClock(), Metrics()
+    known = store(clock)
+    query = 'queue_depth{queue="{{ variables.queue }}", namespace="{{ namespace }}"}'
+    asked = replace(WISH, metric="queue", query=query, variables={"queue": 'or"ders'})
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), (asked,))
+        await run(clock, collector, 62)
+    assert metrics.asked[0][0].query == 'queue_depth{queue="or\\x22ders", namespace="demo"}'

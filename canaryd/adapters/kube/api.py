@@ -89,11 +89,12 @@ class Api:
                     _keep_alive(response)
                     yield response.content
                 finally:
-                    response.close()
+                    _drop(response)
 
     async def aclose(self) -> None:
         """Close all connections."""
         await self._client.close()
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next round
 
     async def _open(
         self, call: Call, query: Mapping[str, str] | None, body: bytes | None, content_type: str
@@ -163,9 +164,23 @@ def _translated(call: Call) -> Iterator[None]:
         raise UnreachableError(call.says(f"the API server cannot be reached: {words}")) from error
 
 
+def _drop(response: aiohttp.ClientResponse) -> None:
+    """Close an answer that goes on, without TLS's farewell: a silent side keeps that waiting.
+
+    One that has ended gave its connection back, which may be another request's by now.
+    """
+    if transport := _transport(response):
+        transport.abort()
+    response.close()
+
+
+def _transport(response: aiohttp.ClientResponse) -> asyncio.Transport | None:
+    return response.connection.transport if response.connection else None
+
+
 def _keep_alive(response: aiohttp.ClientResponse) -> None:
     """Let the kernel find out within a minute when the other side of a quiet watch is gone."""
-    transport = response.connection.transport if response.connection else None
+    transport = _transport(response)
     sock = transport.get_extra_info("socket") if transport else None
     if sock is None or sock.family not in {socket.AF_INET, socket.AF_INET6}:
         return

@@ -56,6 +56,7 @@ class Kind:
     plural: str
     group: str
     versions: tuple[str, ...]
+    namespaced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +69,9 @@ class Resource:
 
     def everywhere(self, verb: str) -> Call:
         """Call for all objects that are looked at: list or watch."""
-        where = f"in namespace {self.namespace}" if self.namespace else ""
-        return Call(verb, self._name(), self._path(self.namespace), where)
+        restricted = self.namespace if self.kind.namespaced else None
+        where = f"in namespace {restricted}" if restricted else ""
+        return Call(verb, self._name(), self._path(restricted), where)
 
     def within(self, verb: str, namespace: str, name: str = "") -> Call:
         """Call for a namespace's collection: create."""
@@ -77,10 +79,11 @@ class Resource:
         return Call(verb, self._name(), self._path(namespace), where)
 
     def one(self, verb: str, namespace: str, name: str, subresource: str = "") -> Call:
-        """Call for one object: get, update, patch, delete."""
+        """Call for one object: get, update, patch, delete; no namespace for a cluster's kind."""
         path = f"{self._path(namespace)}/{name}"
         path = f"{path}/{subresource}" if subresource else path
-        return Call(verb, self._name(subresource), path, f"{namespace}/{name}")
+        where = f"{namespace}/{name}" if namespace else name
+        return Call(verb, self._name(subresource), path, where)
 
     def _name(self, subresource: str = "") -> str:
         plural = f"{self.kind.plural}/{subresource}" if subresource else self.kind.plural
@@ -99,6 +102,8 @@ KINDS = (
     Kind(watch.CANARIES, "canaryd.io", ("v1beta1",)),
     Kind(watch.REQUESTS, "canaryd.io", ("v1beta1",)),
     Kind(watch.PROVIDERS, "canaryd.io", ("v1beta1",)),
+    Kind(watch.TEMPLATES, "canaryd.io", ("v1beta1",)),
+    Kind(watch.CLUSTER_TEMPLATES, "canaryd.io", ("v1beta1",), namespaced=False),
     Kind(watch.DEPLOYMENTS, "apps", ("v1",)),
     Kind(watch.REPLICASETS, "apps", ("v1",)),
     Kind(watch.SERVICES, "", ("v1",)),

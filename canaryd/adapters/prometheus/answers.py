@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 from canaryd.adapters.prometheus.session import Reply
-from canaryd.model.snapshot import Answered
+from canaryd.model.answered import Answered
 
 _WORDS = 300
 """So much of a server's own words is shown."""
@@ -32,6 +32,15 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """What a well-formed answer holds; `reservation` says why it may not be the whole truth."""
+
+    kind: object
+    result: Any
+    reservation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Series:
     """One line of an instant vector."""
 
@@ -39,13 +48,13 @@ class Series:
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
-def unavailable(detail: str) -> Trouble:
+def unavailable(detail: str, *, too_much: bool = False) -> Trouble:
     """Nothing usable came."""
-    return Trouble(Reading(Answered.UNAVAILABLE, detail=detail))
+    return Trouble(Reading(Answered.UNAVAILABLE, detail=detail), too_much=too_much)
 
 
-def read(reply: Reply) -> tuple[Series, ...] | Trouble:
-    """Read an answer to /api/v1/query."""
+def opened(reply: Reply) -> Answer | Trouble:
+    """Take an answer of the query API out of its envelope."""
     try:
         body = reply.json()
     except ValueError:
@@ -56,19 +65,32 @@ def read(reply: Reply) -> tuple[Series, ...] | Trouble:
         kind = reply.content_type.partition(";")[0] or "no type"
         return unavailable(f"the metrics server answered something that is not JSON ({kind})")
     if not isinstance(body, dict):
-        return _nonsense()
+        return nonsense()
     answer = cast("dict[str, Any]", body)
     if answer.get("status") != "success":
         return unavailable(f"the metrics server answered 200 with an error: {_error(answer)}")
-    if reservation := _reservation(answer):
-        return Trouble(Reading(Answered.NO_DATA, detail=reservation))
     try:
-        return _series(answer["data"]["resultType"], answer["data"]["result"])
+        data = answer["data"]
+        return Answer(data["resultType"], data["result"], _reservation(answer))
+    except (KeyError, TypeError):
+        return nonsense()
+
+
+def read(reply: Reply) -> tuple[Series, ...] | Trouble:
+    """Read an answer to /api/v1/query."""
+    answer = opened(reply)
+    if isinstance(answer, Trouble):
+        return answer
+    if answer.reservation:
+        return Trouble(Reading(Answered.NO_DATA, detail=answer.reservation))
+    try:
+        return _series(answer.kind, answer.result)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
-        return _nonsense()
+        return nonsense()
 
 
-def _nonsense() -> Trouble:
+def nonsense() -> Trouble:
+    """The answer cannot be understood."""
     return unavailable("the metrics server answered JSON of a shape that is not Prometheus'")
 
 
@@ -106,25 +128,28 @@ def _reservation(answer: Mapping[str, Any]) -> str:
 
 def _series(kind: object, result: Any) -> tuple[Series, ...] | Trouble:  # noqa: ANN401
     if kind == "scalar":
-        return (Series(_number(result)),)
+        return (Series(number(result)),)
     if kind == "vector":
         lines: Iterable[Any] = result
         return tuple(_line(line) for line in lines)
     if kind in {"matrix", "string"}:
         detail = f"the query gives a {kind}, not one number"
         return Trouble(Reading(Answered.NO_DATA, detail=detail))
-    return _nonsense()
+    return nonsense()
 
 
 def _line(line: Mapping[str, Any]) -> Series:
     labels: Mapping[str, Any] = line["metric"]
     if "histogram" in line and "value" not in line:
         return Series(math.nan, {**labels, "__native__": "histogram"})
-    return Series(_number(line["value"]), {str(key): str(labels[key]) for key in labels})
+    return Series(number(line["value"]), {str(key): str(labels[key]) for key in labels})
 
 
-def _number(pair: Any) -> float:  # noqa: ANN401
-    text: object = pair[1]
+def number(pair: Any) -> float:  # noqa: ANN401
+    """Return the value of Prometheus' `[time, "value"]`; raises TypeError, ValueError and kin."""
+    if not isinstance(pair, list):
+        raise TypeError(pair)
+    text = cast("list[object]", pair)[1]
     if not isinstance(text, str):
         raise TypeError(text)
     return float(text)

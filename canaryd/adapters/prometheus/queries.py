@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from canaryd.model.query import promql_duration
+from canaryd.model.question import Question
 from canaryd.model.spec import DURATION, SUCCESS_RATE
-from canaryd.ports import Question
 
 NAMESPACE = "destination_workload_namespace"
 WORKLOAD = "destination_workload"
@@ -79,8 +79,8 @@ def built_in(group: Sequence[Question]) -> str:
 
 
 def _selector(group: Sequence[Question]) -> str:
-    namespaces = "|".join(sorted({_pattern(one.namespace) for one in group}))
-    workloads = "|".join(sorted({_pattern(one.workload) for one in group}))
+    namespaces = "|".join(sorted({pattern(one.namespace) for one in group}))
+    workloads = "|".join(sorted({pattern(one.workload) for one in group}))
     pods = "|".join(sorted({_pods(one) for one in group}))
     return (
         f'reporter="destination", {NAMESPACE}=~{string(namespaces)}, '
@@ -90,14 +90,14 @@ def _selector(group: Sequence[Question]) -> str:
 
 def _pods(question: Question) -> str:
     if question.revision is None:
-        return _pattern(question.workload) + "-.+"
+        return pattern(question.workload) + "-.+"
     base = f"{question.workload}-{question.revision}-"
     if len(base) > LONGEST_BASE:  # Kubernetes cuts it and appends five characters
-        return _pattern(base[:LONGEST_BASE]) + "[a-z0-9]{5}"
-    return _pattern(base) + ".+"
+        return pattern(base[:LONGEST_BASE]) + "[a-z0-9]{5}"
+    return pattern(base) + ".+"
 
 
-def _pattern(text: str) -> str:
+def pattern(text: str) -> str:
     """Escape for RE2: names of things hold a dot at most."""
     return "".join("\\" + char if char in _SPECIAL else char for char in text)
 

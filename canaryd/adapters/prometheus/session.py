@@ -7,6 +7,7 @@ answer's size; no environment, no retries, no redirects. It must never show a lo
 from __future__ import annotations
 
 import io
+import ssl
 import time
 from base64 import b64encode
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
+from canaryd.adapters.prometheus.login import ANONYMOUS, Login
 from canaryd.model.errors import RefusedError
 
 MAX_BYTES = 8 << 20
@@ -33,6 +35,10 @@ _NO_ADDRESS = "the metrics server's address is not an http:// or https:// addres
 
 class TransportError(Exception):
     """No whole HTTP answer came; the text says why."""
+
+
+class TooLargeError(TransportError):
+    """The answer is larger than anybody may send us; the text says so."""
 
 
 class _TimedReader(io.RawIOBase):
@@ -114,9 +120,10 @@ class Server:
         *,
         connections: int,
         ca_file: str | None = None,
+        login: Login = ANONYMOUS,
         max_bytes: int = MAX_BYTES,
     ) -> None:
-        """Raises RefusedError when the address is none."""
+        """A login given here goes before one in the address; raises RefusedError."""
         parts, port = _split(address)
         host = parts.hostname or ""
         bracketed = f"[{host}]" if ":" in host else host
@@ -130,18 +137,21 @@ class Server:
             "User-Agent": "canaryd",
         }
         if parts.username is not None:
-            login = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self.headers["Authorization"] = "Basic " + b64encode(login.encode()).decode()
-        self.pool = self._connections(bracketed, port, parts.scheme, connections, ca_file)
+            given = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+            self.headers["Authorization"] = "Basic " + b64encode(given.encode()).decode()
+        self.headers.update(login.headers)
+        self.hide = login.hide
+        trust = login.trust(ca_file) if parts.scheme == "https" else None
+        self.pool = self._connections(bracketed, port, connections, trust)
 
     @staticmethod
     def _connections(
-        host: str, port: int | None, scheme: str, most: int, ca_file: str | None
+        host: str, port: int | None, most: int, trust: ssl.SSLContext | None
     ) -> urllib3.HTTPConnectionPool:
         pool: urllib3.HTTPConnectionPool
-        if scheme == "https":
+        if trust is not None:
             pool = urllib3.HTTPSConnectionPool(
-                host, port, maxsize=most, block=True, retries=False, ca_certs=ca_file
+                host, port, maxsize=most, block=True, retries=False, ssl_context=trust
             )
             pool.ConnectionCls = cast("Any", _TimedTLS)
         else:
@@ -208,7 +218,7 @@ class Exchange:
                 redirect=False,
                 retries=False,
             )
-            body = self._read(response, end)
+            body = self._server.hide(self._read(response, end))
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise TransportError(self._words(error)) from error
         self.reply = Reply(response.status, response.headers.get("Content-Type", ""), body)
@@ -231,7 +241,7 @@ class Exchange:
     def _check(self, left: int, end: float) -> None:
         if left < 0:
             message = f"the answer is larger than {self._server.max_bytes} bytes"
-            raise TransportError(message)
+            raise TooLargeError(message)
         if time.monotonic() > end:
             raise TimeoutError
 

@@ -1,0 +1,144 @@
+"""Puts one query at a time to one metrics server, in a thread, with every bound it needs."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar, cast
+
+import structlog
+from prometheus_api_client.exceptions import PrometheusApiClientException
+from prometheus_api_client.prometheus_connect import PrometheusConnect
+
+from canaryd.adapters.prometheus.answers import Trouble, unavailable
+from canaryd.adapters.prometheus.breaker import Breaker
+from canaryd.adapters.prometheus.session import (
+    Exchange,
+    Reply,
+    Server,
+    TooLargeError,
+    TransportError,
+)
+from canaryd.adapters.prometheus.threads import Share
+from canaryd.ports import Clock
+
+_log = structlog.stdlib.get_logger("canaryd.prometheus")
+_T = TypeVar("_T")
+
+LONGER = 6
+"""So many times longer than an instant may a range of the past take: once per rollout."""
+FAILURES = 3
+"""So many failures in a row, and the server is spared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """One query: at an instant (None: the server's now), or from `at - span` on in `step`s."""
+
+    query: str
+    at: datetime | None
+    span: timedelta | None = None
+    step: timedelta = timedelta()
+
+
+class Client:
+    """One metrics server; what goes wrong is a `Trouble`, never an exception."""
+
+    def __init__(
+        self, server: Server, share: Share, *, clock: Clock, deadline: timedelta, rest: timedelta
+    ) -> None:
+        self.server = server
+        self.clock = clock
+        self.login_refused = False
+        """Whether the last answer was 401 or 403."""
+        self._share = share
+        self._deadline = deadline.total_seconds()
+        self._breaker = Breaker(
+            failures=FAILURES, rest=rest.total_seconds(), monotonic=clock.monotonic
+        )
+
+    async def ask(self, inquiry: Inquiry, read: Callable[[Reply], _T]) -> _T | Trouble:
+        """Ask once; the answer is read in the same thread."""
+        begun = threading.Event()
+
+        def work() -> _T | Trouble:
+            begun.set()
+            return self._ask(inquiry, read)
+
+        try:
+            # Twice: it may wait for a thread, and name servers know no deadline.
+            async with asyncio.timeout(2 * self._patience(inquiry)):
+                return await self._share.run(work)
+        except TimeoutError:
+            if not begun.is_set():
+                return self._away("not asked, all threads wait for servers that do not answer")
+            self._breaker.note(answered=False)
+            return self._away(f"no answer within {2 * self._patience(inquiry):g} s")
+        except RuntimeError:
+            return self._away("not asked, canaryd is stopping")
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self.server.close()
+
+    def _ask(self, inquiry: Inquiry, read: Callable[[Reply], _T]) -> _T | Trouble:
+        """Ask once; in a thread."""
+        if not self._breaker.admits():
+            return self._away(f"not asked, it did not answer the last {FAILURES} times")
+        exchange = Exchange(self.server, self._patience(inquiry))
+        answered = False
+        try:
+            # What comes back is read from the exchange: the client drops warnings and types.
+            with suppress(PrometheusApiClientException, ValueError, KeyError, TypeError):
+                self._send(inquiry, exchange)
+            answered = exchange.reply is not None
+        except TooLargeError as error:
+            answered = True
+            return self._away(str(error), too_much=True)
+        except TransportError as error:
+            return self._away(str(error))
+        except Exception as error:  # noqa: BLE001 - the port promises that nothing is raised
+            _log.exception("metrics query failed in canaryd itself")
+            return self._away(type(error).__name__)
+        finally:
+            self._share.proven = answered
+            self._breaker.note(answered=answered)
+        if exchange.reply is None:
+            return self._away("the client sent nothing")
+        self.login_refused = exchange.reply.status_code in {401, 403}
+        return self._read(exchange.reply, read)
+
+    def _patience(self, inquiry: Inquiry) -> float:
+        return self._deadline * (1 if inquiry.span is None else LONGER)
+
+    def _send(self, inquiry: Inquiry, exchange: Exchange) -> None:
+        client = PrometheusConnect(self.server.url, session=cast("Any", exchange), method="POST")
+        params = {"timeout": f"{self._patience(inquiry):g}s"}
+        if inquiry.at is None:
+            client.custom_query(inquiry.query, params)
+        elif inquiry.span is None:
+            client.custom_query(inquiry.query, {"time": _stamp(inquiry.at), **params})
+        else:
+            start, end = inquiry.at - inquiry.span, inquiry.at
+            # The client would round both to whole seconds.
+            exact = {"start": _stamp(start), "end": _stamp(end), **params}
+            step = f"{inquiry.step.total_seconds():g}"
+            client.custom_query_range(inquiry.query, start, end, step, exact)
+
+    def _read(self, reply: Reply, read: Callable[[Reply], _T]) -> _T | Trouble:
+        try:
+            return read(reply)
+        except Exception:  # noqa: BLE001 - the port promises that nothing is raised
+            _log.exception("metrics answer could not be read")
+            return unavailable(f"{self.server.shown} gave an answer that canaryd cannot read")
+
+    def _away(self, why: str, *, too_much: bool = False) -> Trouble:
+        return unavailable(f"{self.server.shown} gave no answer: {why}", too_much=too_much)
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.timestamp():.3f}"

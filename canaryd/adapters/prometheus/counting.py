@@ -1,0 +1,68 @@
+"""Asks for tiles: groups in one query, halved when that is too much, closely where it matters."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from canaryd.adapters.prometheus import tile_answers, tiles
+from canaryd.adapters.prometheus.answers import Trouble
+from canaryd.adapters.prometheus.client import Client, Inquiry
+from canaryd.adapters.prometheus.session import Reply
+from canaryd.model.answered import Answered
+from canaryd.model.names import Key
+from canaryd.model.question import Failed, ServerTime, TileQuestion
+from canaryd.model.tile import Tile
+
+_Round = dict[Key, Tile | Failed | None]
+
+
+class Counting:
+    """One round of tiles, and what was told."""
+
+    def __init__(self, client: Client, *, group: int, counted: Callable[[Answered], None]) -> None:
+        self._client = client
+        self._group = group
+        self._counted = counted
+        self.told: dict[Key, Tile | Failed] = {}
+
+    async def ask(self, questions: Sequence[TileQuestion], *, time: ServerTime) -> None:
+        """Fill `told`: one tile per question, or why there is none."""
+        async with asyncio.TaskGroup() as tasks:
+            for group in tiles.grouped(questions, self._group):
+                tasks.create_task(self._ask(group, time))
+
+    async def _ask(self, group: tiles.Group, time: ServerTime) -> None:
+        def read(reply: Reply) -> _Round | Trouble:
+            found = tile_answers.read(reply)
+            if isinstance(found, Trouble):
+                return found
+            return {
+                asked.key: tile_answers.tile_of(found, asked, time=time, closely=group.closely)
+                for asked in group.questions
+            }
+
+        inquiry = Inquiry(tiles.tile(group), group.questions[0].end)
+        result = await self._client.ask(inquiry, read)
+        if isinstance(result, Trouble):
+            await self._in_trouble(group, time, result)
+            return
+        for key, told in result.items():
+            if told is not None:
+                self._tell(key, told)
+        unsure = tuple(asked for asked in group.questions if result[asked.key] is None)
+        if unsure:
+            await self._ask(replace(group, questions=unsure, closely=True), time)
+
+    async def _in_trouble(self, group: tiles.Group, time: ServerTime, trouble: Trouble) -> None:
+        if trouble.too_much and len(group.questions) > 1:
+            for half in group.halves():
+                await self._ask(half, time)
+            return
+        for asked in group.questions:
+            self._tell(asked.key, Failed(trouble.reading.answered, trouble.reading.detail))
+
+    def _tell(self, key: Key, told: Tile | Failed) -> None:
+        self._counted(told.answered if isinstance(told, Failed) else Answered.VALUE)
+        self.told[key] = told

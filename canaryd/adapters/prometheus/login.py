@@ -1,0 +1,111 @@
+"""What a Secret says about reaching a metrics server: whom to be, and whom to trust.
+
+Nothing of it may ever stand in words, logs or reprs.
+"""
+
+from __future__ import annotations
+
+import re
+import ssl
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from canaryd.model.errors import RefusedError
+from canaryd.model.gates import MetricsServer
+
+CA, USERNAME, PASSWORD, TOKEN = "ca.crt", "username", "password", "token"
+"""The keys of the Secret."""
+_RESERVED = frozenset(
+    {"authorization", "host", "connection", "transfer-encoding", "accept-encoding"}
+)
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_TEXT = re.compile(r"[\t\x20-\x7e]*")
+SHOWS = 8
+"""A secret of so many characters cannot be part of a sane answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Headers to send, and the certificates (PEM) of who may have signed the server's."""
+
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    ca: str | None = field(default=None, repr=False)
+    hidden: tuple[bytes, ...] = field(default=(), repr=False)
+    """What must not be shown if the server should repeat it."""
+
+    def hide(self, answer: bytes) -> bytes:
+        """Blot the secrets out of an answer."""
+        for secret in self.hidden:
+            answer = answer.replace(secret, b"[hidden]")
+        return answer
+
+    def trust(self, ca_file: str | None = None) -> ssl.SSLContext:
+        """Whom to believe: the Secret's `ca.crt` alone, else that file, else as the system does.
+
+        Raises RefusedError when the file cannot be used.
+        """
+        try:
+            return ssl.create_default_context(cafile=None if self.ca else ca_file, cadata=self.ca)
+        except OSError as error:
+            message = f"the file of certificates {ca_file} cannot be used: {error.strerror}"
+            raise RefusedError(message) from error
+
+
+ANONYMOUS = Login()
+
+
+def login_of(server: MetricsServer, secret: Mapping[str, str]) -> Login:
+    """Join what the spec and the Secret say; raises RefusedError naming the field or key."""
+    headers = dict(server.headers)
+    for name, value in headers.items():
+        _check_header(name, value)
+    where = f"Secret {server.secret}"
+    if authorization := _authorization(secret, where):
+        headers["Authorization"] = authorization
+    ca = secret.get(CA)
+    if ca is not None:
+        _check_ca(ca, where)
+    encoded = (authorization or "").partition(" ")[2]
+    texts = (*(secret[key] for key in (TOKEN, PASSWORD) if key in secret), encoded)
+    # A short one would be found in innocent text as well, and hiding it would show that.
+    hidden = tuple(text.encode() for text in texts if len(text) >= SHOWS)
+    return Login(headers, ca, hidden)
+
+
+def _check_header(name: str, value: str) -> None:
+    lower = name.lower()
+    if lower in _RESERVED or lower.startswith("content-"):
+        told = "put a login into the Secret" if lower == "authorization" else "remove it"
+        message = f"metricsServer.headers[{name}] is set by canaryd itself: {told}"
+        raise RefusedError(message)
+    if not _NAME.fullmatch(name) or not _TEXT.fullmatch(value):
+        message = f"metricsServer.headers[{name!r}] is not a header that HTTP can carry: mend it"
+        raise RefusedError(message)
+
+
+def _authorization(secret: Mapping[str, str], where: str) -> str | None:
+    token, username = secret.get(TOKEN), secret.get(USERNAME)
+    if token is not None and username is not None:
+        message = f"{where} has both {TOKEN} and {USERNAME}: keep one of them"
+        raise RefusedError(message)
+    if token is not None:
+        if not token or not token.isascii() or not token.isprintable():
+            message = f"{where}: {TOKEN} is empty or holds what a header cannot carry: mend it"
+            raise RefusedError(message)
+        return f"Bearer {token}"
+    if username is not None:
+        pair = f"{username}:{secret.get(PASSWORD, '')}"
+        return "Basic " + b64encode(pair.encode()).decode()
+    if PASSWORD in secret:
+        message = f"{where} has {PASSWORD} and no {USERNAME}: add it"
+        raise RefusedError(message)
+    return None
+
+
+def _check_ca(ca: str, where: str) -> None:
+    try:
+        ssl.create_default_context(cadata=ca or "none")
+    except (ssl.SSLError, ValueError):
+        message = f"{where}: {CA} holds no certificates in PEM form: mend it"
+        raise RefusedError(message) from None

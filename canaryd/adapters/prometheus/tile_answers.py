@@ -1,0 +1,229 @@
+"""What the answer to a tile's query says about each of its canaries; pure.
+
+An answer is taken apart once, for the whole group; each canary then gets its own tile, or words
+why it has none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from canaryd.adapters.prometheus import tiles
+from canaryd.adapters.prometheus.answers import Trouble, nonsense, number, opened
+from canaryd.adapters.prometheus.pods import belongs
+from canaryd.adapters.prometheus.queries import NAMESPACE, WORKLOAD
+from canaryd.adapters.prometheus.session import Reply
+from canaryd.model.answered import Answered
+from canaryd.model.question import Failed, ServerTime, TileQuestion
+from canaryd.model.tile import Presence, Row, Tile
+
+Side = tuple[str, str]
+"""Namespace and name of a workload."""
+Service = tuple[str, str]
+"""Namespace and name of a Service."""
+
+LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
+"""No scrape is later, in seconds since 1970."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What was said of one workload: its rows, and per part the pods with what was said of them."""
+
+    rows: list[Row] = field(default_factory=list[Row])
+    pods: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
+    services: set[Service] = field(default_factory=set[Service])
+    fault: str = ""
+
+    def said(self, part: str, pod: str) -> float | None:
+        """The value that a part has for a pod."""
+        return self.pods.get(part, {}).get(pod)
+
+
+@dataclass(slots=True)
+class Found:
+    """A group's answer, by workload; `lost` are the failed requests that reached none."""
+
+    reservation: str
+    seen: dict[Side, Seen] = field(default_factory=dict[Side, Seen])
+    lost: list[tuple[Service, Row]] = field(default_factory=list[tuple[Service, Row]])
+
+
+def read(reply: Reply) -> Found | Trouble:
+    """Take an answer apart; what is wrong with one workload's lines is noted with it."""
+    answer = opened(reply)
+    if isinstance(answer, Trouble):
+        return answer
+    if answer.kind != "vector" or not isinstance(answer.result, list):
+        return nonsense()
+    found = Found(answer.reservation)
+    lines: Iterable[Any] = answer.result
+    try:
+        for line in lines:
+            _take(found, line)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return nonsense()
+    return found
+
+
+def _take(found: Found, line: Mapping[str, Any]) -> None:
+    labels: Mapping[str, str] = line["metric"]
+    part = labels[tiles.PART]
+    if part == tiles.LOST:
+        if (row := _lost(labels, number(line["value"]))) is not None:
+            found.lost.append((_service(labels), row))
+        return
+    seen = found.seen.setdefault((labels[NAMESPACE], labels[WORKLOAD]), Seen())
+    if part == tiles.SERVED:
+        seen.services.add(_service(labels))
+        return
+    pod = text(labels, "pod")
+    if "value" not in line and "histogram" in line:
+        seen.fault = seen.fault or "the answer holds native histograms, which cannot be counted"
+        return
+    value = number(line["value"])
+    if not 0 <= value < (LAST if part in {tiles.AT_END, tiles.AT_START} else math.inf):
+        seen.fault = seen.fault or f"the answer says {value:g} of pod {pod or '(none)'}"
+        return
+    if part in {tiles.COUNTS, tiles.TIMED}:
+        seen.rows.append(row_of(labels, pod, value))
+    else:
+        seen.pods.setdefault(part, {})[pod] = value
+
+
+def row_of(labels: Mapping[str, str], pod: str, count: float) -> Row:
+    """Make a row of a line's labels; raises KeyError, TypeError or ValueError."""
+    if "le" in labels:
+        return Row(labels[WORKLOAD], pod, count, edge=edge_of(text(labels, "le")))
+    code, grpc = text(labels, "response_code"), text(labels, "grpc_response_status")
+    return Row(labels[WORKLOAD], pod, count, code=code, grpc=grpc)
+
+
+def edge_of(le: str) -> float:
+    """Return a bucket edge as a number; raises ValueError."""
+    edge = float(le)
+    if math.isnan(edge):
+        raise ValueError(le)
+    return edge
+
+
+def text(labels: Mapping[str, str], name: str) -> str:
+    """Return a label, empty where it is missing; raises TypeError when it is no text."""
+    value: object = labels.get(name, "")
+    if not isinstance(value, str):
+        raise TypeError(value)
+    return value
+
+
+def _service(labels: Mapping[str, str]) -> Service:
+    return text(labels, tiles.SERVICE_NAMESPACE), text(labels, tiles.SERVICE)
+
+
+def _lost(labels: Mapping[str, str], count: float) -> Row | None:
+    code, grpc = text(labels, "response_code"), text(labels, "grpc_response_status")
+    if not 0 <= count < math.inf:
+        raise ValueError(count)
+    if code != "0" and not code.startswith("5") and grpc in {"", "0"}:
+        return None
+    return Row(tiles.UNKNOWN, "", count, code=code, grpc=grpc)
+
+
+def tile_of(
+    found: Found, asked: TileQuestion, *, time: ServerTime, closely: bool
+) -> Tile | Failed | None:
+    """Make one canary's tile; None: its pods have to be looked at closely first."""
+    workloads = dict.fromkeys((asked.canary, asked.primary))
+    known = {name: found.seen.get((asked.namespace, name), Seen()) for name in workloads}
+    for seen in known.values():
+        if seen.fault:
+            return Failed(Answered.NO_DATA, seen.fault)
+    rows = [row for seen in known.values() for row in seen.rows if _wanted(asked, row)]
+    if (again := _repeated(rows)) is not None:
+        return Failed(Answered.NO_DATA, again)
+    pods = list(_pods(asked, known))
+    if not closely and not _all_there(asked, rows, pods):
+        return None
+    lost = _lost_of(found, known.values())
+    return Tile(
+        start=asked.end - asked.window,
+        end=asked.end,
+        scrape=asked.window if time.scrape is None else time.scrape,
+        rows=tuple(sorted([*rows, *lost], key=_order)),
+        pods=tuple(sorted(pods, key=lambda pod: (pod.workload, pod.pod))),
+        skew=time.skew,
+        reservation=found.reservation or _untimed(asked, rows),
+    )
+
+
+def _wanted(asked: TileQuestion, row: Row) -> bool:
+    if asked.edges and row.edge is not None and row.edge not in asked.edges:
+        return math.isinf(row.edge) and belongs(asked, row.workload, row.pod)
+    return belongs(asked, row.workload, row.pod)
+
+
+def _order(row: Row) -> tuple[str, str, float, str, str]:
+    return row.workload, row.pod, -1.0 if row.edge is None else row.edge, row.code, row.grpc
+
+
+def _repeated(rows: Iterable[Row]) -> str | None:
+    """Say which row is there twice: after an upgrade of the server, edges are spelt in two ways."""
+    seen: set[tuple[str, str, float, str, str]] = set()
+    for row in rows:
+        if (place := _order(row)) in seen:
+            what = f"code {row.code}" if row.edge is None else f"edge {row.edge:g}"
+            return f"the answer counts {what} of pod {row.pod or '(none)'} twice"
+        seen.add(place)
+    return None
+
+
+def _pods(asked: TileQuestion, known: Mapping[str, Seen]) -> Iterator[Presence]:
+    for workload, seen in known.items():
+        named = {pod for part in (tiles.AT_END, tiles.AT_START) for pod in seen.pods.get(part, {})}
+        for pod in named:
+            if not pod or not belongs(asked, workload, pod):
+                continue
+            at_start = _instant(seen.said(tiles.AT_START, pod))
+            warm = tiles.WARM if asked.warm_up else tiles.AT_START
+            yield Presence(
+                workload,
+                pod,
+                at_end=_instant(seen.said(tiles.AT_END, pod)),
+                at_start=at_start,
+                warm=at_start is not None and seen.said(warm, pod) is not None,
+                known=at_start is not None or seen.said(tiles.KNOWN, pod) is not None,
+            )
+
+
+def _instant(stamp: float | None) -> datetime | None:
+    return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
+
+
+def _all_there(asked: TileQuestion, rows: Iterable[Row], pods: Iterable[Presence]) -> bool:
+    """Whether every pod that counts was seen at the end, at the start and a warm-up before."""
+    steady = {
+        (pod.workload, pod.pod)
+        for pod in pods
+        if pod.at_end is not None and pod.at_start is not None and pod.warm
+    }
+    return all((row.workload, row.pod) in steady for row in rows if row.pod)
+
+
+def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:
+    """Say that requests are counted and not timed, where their times are asked for."""
+    if asked.edges == () or not any(row.count for row in rows if row.edge is None):
+        return ""
+    if any(row.edge is not None for row in rows):
+        return ""
+    return (
+        f"the series {tiles.BUCKETS} are missing (native histograms cannot be read): have the "
+        "proxies' classic histograms scraped, or remove the latency gates"
+    )
+
+
+def _lost_of(found: Found, known: Iterable[Seen]) -> Iterator[Row]:
+    services = {service for seen in known for service in seen.services}
+    return (row for service, row in found.lost if service in services)

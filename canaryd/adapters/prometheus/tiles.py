@@ -1,0 +1,156 @@
+"""The PromQL of tiles: exact counts between two instants, for a group of canaries in one query.
+
+The server does growth, restarts and new series, per series; a series that is new, or that was set
+back, counts whole:
+
+    sum by (...) (((X - X offset W) >= 0) or X)
+
+Everything a tile says stands in one answer, its parts told apart by the label `part`, because two
+servers behind one address were not scraped at the same instants: what one counted cannot be vouched
+for by the other's scrapes.
+
+There is no matcher on pods: it would be compared with every pod name that the server knows, five
+times a query. Which pods are meant is decided from the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from canaryd.adapters.prometheus.edges import spellings
+from canaryd.adapters.prometheus.queries import NAMESPACE, WORKLOAD, pattern, string
+from canaryd.model.gates import Reporter
+from canaryd.model.query import promql_duration
+from canaryd.model.question import TileQuestion
+from canaryd.model.tile import ALL
+
+REQUESTS = "istio_requests_total"
+BUCKETS = "istio_request_duration_milliseconds_bucket"
+UNKNOWN = "unknown"
+"""What Istio calls the workload of a request that reached none."""
+EARLIER = timedelta(hours=1)
+"""How far back a pod is looked for that was not there at the start."""
+WITNESS = 'response_code="200"'
+"""The series by which a pod is seen first; a pod that has none is looked at closely."""
+
+COUNTS, TIMED, AT_END, AT_START, WARM, KNOWN = "counts", "timed", "end", "start", "warm", "known"
+LOST, SERVED = "lost", "served"
+
+PART = "part"
+POD = f"{NAMESPACE}, {WORKLOAD}, pod"
+CODES = f"{POD}, response_code, grpc_response_status"
+SERVICE = "destination_service_name"
+SERVICE_NAMESPACE = "destination_service_namespace"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Questions that one query answers; `closely` looks at every series, and an hour back."""
+
+    questions: tuple[TileQuestion, ...]
+    closely: bool = False
+
+    @property
+    def edges(self) -> frozenset[float] | None:
+        """All edges that any question wants; None: whatever there is."""
+        wanted: set[float] = set()
+        for question in self.questions:
+            if question.edges is None:
+                return None
+            wanted.update(question.edges)
+        return frozenset({*wanted, ALL} if wanted else wanted)
+
+    def halves(self) -> tuple[Group, Group]:
+        """Two smaller groups."""
+        half = len(self.questions) // 2
+        return (
+            replace(self, questions=self.questions[:half]),
+            replace(self, questions=self.questions[half:]),
+        )
+
+
+def grouped(questions: Sequence[TileQuestion], size: int) -> Iterator[Group]:
+    """Pack questions of the same instants; those that want the same edges stand together."""
+    alike: dict[tuple[object, ...], list[TileQuestion]] = {}
+    for question in questions:
+        latency = None if question.edges is None else bool(question.edges)
+        same = (question.end, question.window, question.warm_up, question.reporter, latency)
+        alike.setdefault(same, []).append(question)
+    for pack in alike.values():
+        pack.sort(key=lambda question: (question.edges or (), question.key))
+        for start in range(0, len(pack), size):
+            yield Group(tuple(pack[start : start + size]))
+
+
+def tile(group: Group) -> str:
+    """Return the query whose answer is the group's tiles, asked at their end."""
+    first = group.questions[0]
+    window = promql_duration(first.window)
+    chosen = selector(first.reporter, sides(group))
+    series = f"{REQUESTS}{{{chosen}}}"
+    seen = series if group.closely else f"{REQUESTS}{{{chosen}, {WITNESS}}}"
+    parts = {
+        COUNTS: f"sum by ({CODES}) ({growth(series, window)})",
+        AT_END: f"max by ({POD}) (timestamp({seen}))",
+        AT_START: f"max by ({POD}) (timestamp({seen} offset {window}))",
+    }
+    if first.warm_up:
+        earlier = promql_duration(first.window + first.warm_up)
+        parts[WARM] = f"group by ({POD}) ({seen} offset {earlier})"
+    if group.closely:
+        hour = promql_duration(EARLIER)
+        parts[KNOWN] = f"group by ({POD}) (last_over_time({seen}[{hour}] offset {window}))"
+    if group.edges is None or group.edges:
+        timed = f"{BUCKETS}{{{chosen}{_only(group.edges)}}}"
+        parts[TIMED] = f"sum by ({POD}, le) ({growth(timed, window)})"
+    if first.reporter is Reporter.SOURCE:
+        lost = f"{REQUESTS}{{{_lost(group)}}}"
+        by = f"{SERVICE}, {SERVICE_NAMESPACE}"
+        parts[LOST] = f"sum by ({by}, response_code, grpc_response_status) ({growth(lost, window)})"
+        parts[SERVED] = f"group by ({by}, {NAMESPACE}, {WORKLOAD}) ({series})"
+    return " or ".join(
+        f'label_replace({query}, "{PART}", "{part}", "", "")' for part, query in parts.items()
+    )
+
+
+def growth(series: str, window: str) -> str:
+    """How much each series grew in the window; a new one, or one set back, counts whole."""
+    return f"(({series} - {series} offset {window}) >= 0) or {series}"
+
+
+def sides(group: Group) -> Iterator[tuple[str, str]]:
+    """Namespace and name of every workload that is asked about."""
+    for question in group.questions:
+        yield question.namespace, question.canary
+        yield question.namespace, question.primary
+
+
+def selector(reporter: Reporter, workloads: Iterable[tuple[str, str]]) -> str:
+    """Return the matchers of these workloads' series (and of namesakes in others' namespaces)."""
+    named = list(workloads)
+    return (
+        f"reporter={string(reporter.value)}, "
+        f"{_one_of(NAMESPACE, (namespace for namespace, _ in named))}, "
+        f"{_one_of(WORKLOAD, (workload for _, workload in named))}"
+    )
+
+
+def _one_of(label: str, values: Iterable[str]) -> str:
+    return f"{label}=~{string('|'.join(map(pattern, sorted(set(values)))))}"
+
+
+def _only(edges: frozenset[float] | None) -> str:
+    if edges is None:
+        return ""
+    spelt = (text for edge in sorted(edges) for text in spellings(edge))
+    return f", le=~{string('|'.join(map(pattern, spelt)))}"
+
+
+def _lost(group: Group) -> str:
+    """Return the matchers of requests to services of these namespaces that no workload got."""
+    return (
+        f"reporter={string(Reporter.SOURCE.value)}, {WORKLOAD}={string(UNKNOWN)}, "
+        f"{_one_of(SERVICE_NAMESPACE, (namespace for namespace, _ in sides(group)))}"
+    )

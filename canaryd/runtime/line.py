@@ -1,0 +1,134 @@
+"""One Canary whose requests are counted: what is wanted of it, and how far the asking has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+
+from canaryd.model.decision import Count
+from canaryd.model.names import Key
+from canaryd.model.question import Failed, PastQuestion, TileQuestion
+from canaryd.model.tile import Silence
+from canaryd.runtime.store import Store
+
+RETRY = timedelta(seconds=10)
+"""How soon a question that failed is asked again."""
+SCRAPE = timedelta(seconds=15)
+"""The scrape interval, until one has been measured."""
+SPAN = timedelta(hours=1)
+"""How far back the pods that served are looked at."""
+
+
+class Kind(Enum):
+    """The kinds of questions, each of which may go unanswered by itself."""
+
+    TIME = "time"
+    TILES = "tiles"
+    PAST = "past"
+
+
+@dataclass(slots=True, eq=False)
+class Line:
+    """The state of one Canary's counting; the store holds what has been counted.
+
+    A new `ticket` makes every question under way one of the past: its answer is dropped.
+    """
+
+    key: Key
+    uid: str
+    count: Count
+    ticket: int = 0
+    following: datetime | None = None
+    """The start of the tile that is asked for next, on the server's clock."""
+    asked: bool = False
+    """Whether that question is under way."""
+    retry_at: datetime | None = None
+    """After a failure: when to ask again, on our clock."""
+    scrape: timedelta | None = None
+    silences: dict[Kind, Silence] = field(default_factory=dict[Kind, Silence])
+    studied: tuple[object, ...] | None = None
+    """What the background was asked about; None while none is wanted."""
+    study: int = 0
+    """The ticket of the question about the background."""
+
+    @property
+    def lag(self) -> timedelta:
+        """How old a tile must be before all that belongs to it can be asked for."""
+        delay = self.count.server.delay if self.count.server is not None else timedelta()
+        return (self.scrape or SCRAPE) + delay
+
+    def question(self, end: datetime) -> TileQuestion:
+        """Ask for the tile that ends then, on the server's clock."""
+        count = self.count
+        return TileQuestion(
+            key=self.key,
+            namespace=self.key.namespace,
+            canary=count.canary,
+            primary=count.primary,
+            revision=count.revision,
+            window=count.every,
+            end=end,
+            edges=count.edges,
+            warm_up=count.warm_up,
+            reporter=count.reporter,
+        )
+
+    def past(self, end: datetime, served_since: datetime) -> PastQuestion:
+        """Ask for the hour before `end`; both instants are on the server's clock."""
+        count = self.count
+        both = (count.primary, count.canary)
+        return PastQuestion(
+            key=self.key,
+            namespace=self.key.namespace,
+            workloads=both if served_since > end - SPAN else (count.primary,),
+            window=count.every,
+            end=end,
+            span=SPAN,
+            reporter=count.reporter,
+            latency=count.edges != (),
+        )
+
+    def tell(self, kind: Kind, failed: Failed | None, *, now: datetime, store: Store) -> None:
+        """Note that questions of this kind fail, or that one was answered."""
+        before = self.silences.pop(kind, None)
+        if failed is None and before is None:
+            return
+        if failed is not None:
+            since = before.since if before is not None else now
+            self.silences[kind] = Silence(failed.answered, failed.detail, since)
+        self.show(store)
+
+    def show(self, store: Store) -> None:
+        """Show what is silent for longest; while tiles come, the background can be waited for."""
+        counts = self.count.since is not None
+        told = [it for kind, it in self.silences.items() if not (counts and kind is Kind.PAST)]
+        store.put_silence(self.key, min(told, key=lambda silence: silence.since, default=None))
+
+
+def course(count: Count) -> tuple[object, ...]:
+    """What must not change from one tile to the next: else they are answers to another question."""
+    return (
+        count.canary,
+        count.primary,
+        count.revision,
+        count.every,
+        count.edges,
+        count.warm_up,
+        count.reporter,
+    )
+
+
+def background_of(count: Count) -> tuple[object, ...] | None:
+    """What the background is about; None when none is wanted."""
+    if not count.background:
+        return None
+    return (
+        count.canary,
+        count.primary,
+        count.every,
+        count.served_since,
+        count.reporter,
+        count.grpc_good,
+        count.edges != (),
+    )

@@ -1,0 +1,200 @@
+"""`status.evidence` and `status.background` on the wire, compact, both ways and bit for bit.
+
+What cannot be read back, or is of another format, is no evidence: the rollout's begins anew. Bets
+that are lost are minus infinity inside and null on the wire, which has no infinity.
+"""
+
+from __future__ import annotations
+
+from math import inf, isfinite
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WithJsonSchema,
+    WrapValidator,
+)
+
+from canaryd.model.evidence import Tally
+from canaryd.model.gates import Counted
+from canaryd.wire.instants import Instant, Seconds, Sentence, Word
+from canaryd.wire.notice import StatusPart
+
+EXACT = 2**53
+"""Up to here every whole number has its own float."""
+NUMBERS_OF_A_TALLY = 4
+
+
+def _kept_or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
+    try:
+        return handler(value)
+    except ValidationError:
+        return None
+
+
+Forgiven = WrapValidator(_kept_or_none)
+"""What cannot be read is None."""
+
+
+def _log(value: Any) -> Any:  # noqa: ANN401 - whatever is there
+    return -inf if value is None else value
+
+
+def _finite_log(value: float) -> float | None:
+    return value if isfinite(value) else None
+
+
+def _short(value: float) -> float | int:
+    """Say a whole number without its point."""
+    return int(value) if value.is_integer() and abs(value) < EXACT else value
+
+
+def _tally(value: Any) -> Tally:  # noqa: ANN401 - whatever is there
+    if isinstance(value, Tally):
+        return value
+    numbers = [float(number) for number in value if isinstance(number, int | float)]
+    if len(numbers) != NUMBERS_OF_A_TALLY or not all(map(isfinite, numbers)):
+        raise ValueError("must be 4 numbers")
+    return Tally(*numbers)
+
+
+def _numbers(tally: Tally) -> list[float | int]:
+    counts = (tally.canary_bad, tally.canary, tally.primary_bad, tally.primary)
+    return [_short(float(count)) for count in counts]
+
+
+Log = Annotated[
+    float,
+    BeforeValidator(_log),
+    PlainSerializer(_finite_log),
+    WithJsonSchema({"type": "number", "nullable": True}),
+]
+Numbers = Annotated[
+    Tally,
+    PlainValidator(_tally),
+    PlainSerializer(_numbers),
+    WithJsonSchema(
+        {
+            "type": "array",
+            "minItems": NUMBERS_OF_A_TALLY,
+            "maxItems": NUMBERS_OF_A_TALLY,
+            "items": {"type": "number"},
+        }
+    ),
+]
+IN_ORDER = "the canary's bad ones and all, the primary's bad ones and all"
+
+
+class BetsStatus(StatusPart):
+    """A mixture of bets against one hypothesis."""
+
+    logs: Annotated[list[Log], Field(max_length=20)] = Field(
+        description="The logarithm of each bet's wealth; null for one that is lost."
+    )
+    reserve: float = Field(default=1.0, description="The initial wealth that is not bet yet.")
+
+
+class StrandStatus(StatusPart):
+    """One comparison: errors, or requests slower than an edge."""
+
+    edge: float | None = Field(
+        default=None, description="The bucket's edge in milliseconds; missing for errors."
+    )
+    worse: BetsStatus = Field(
+        description="Bets, over the rollout, that the canary is worse than tolerated."
+    )
+    fine: BetsStatus = Field(
+        description="Bets, over this step, that the canary is better than the margin."
+    )
+    steps: Annotated[list[Numbers], Field(max_length=100)] = Field(
+        description=f"Requests of each step, this one last: {IN_ORDER}."
+    )
+
+
+class GateEvidenceStatus(StatusPart):
+    """The evidence of one gate."""
+
+    name: Word = Field(description="The metric's name.")
+    counted: Counted = Field(description="errors or latency.")
+    strands: Annotated[list[StrandStatus], Field(max_length=50)] = Field(
+        description="One for errors, one per telling edge for latency."
+    )
+
+
+class RefusedStatus(StatusPart):
+    """The last span of time that counted for nothing."""
+
+    reason: Word = Field(description="Why, as a name.")
+    message: Sentence = Field(description="Why, in a sentence.")
+    at: Instant = Field(description="When it ended, on the metrics server's clock (RFC 3339).")
+    count: int = Field(description="How many there were in this rollout.")
+
+
+class EvidenceStatus(StatusPart):
+    """What compare and objective have counted of this rollout."""
+
+    format: Literal[1] = Field(default=1, description="The form of what follows.")
+    window: Seconds = Field(
+        description="How long each span is that is counted at once, in seconds."
+    )
+    counted_until: Instant = Field(
+        description="The end of the last span that was counted, on the metrics server's clock"
+        " (RFC 3339)."
+    )
+    step: Instant | None = Field(
+        default=None, description="When the step began whose bets are running (RFC 3339)."
+    )
+    released: int = Field(default=0, description="How many steps' bets have been started.")
+    gates: Annotated[list[GateEvidenceStatus], Field(max_length=50)] = Field(
+        default=[], description="The evidence of each gate."
+    )
+    changes: Annotated[list[Instant], Field(max_length=100)] = Field(
+        default=[], description="When the weight was changed lately (RFC 3339)."
+    )
+    tiles: int = Field(default=0, description="How many spans counted.")
+    refused: RefusedStatus | None = Field(
+        default=None, description="The last span that counted for nothing."
+    )
+    failing: int = Field(
+        default=0,
+        description="In how many spans in a row half or more of the canary's requests failed.",
+    )
+    empty: int = Field(
+        default=0, description="In how many spans in a row the canary had no request."
+    )
+    empty_since: Instant | None = Field(default=None, description="Since when (RFC 3339).")
+    expected: float = Field(
+        default=0.0, description="How many canary requests those should have had."
+    )
+    followed: Numbers = Field(
+        default=Tally(),
+        description=f"Requests since the weight last settled: {IN_ORDER}.",
+    )
+
+
+class EdgeStatus(StatusPart):
+    """A latency edge that tells."""
+
+    edge: float = Field(description="The bucket's edge in milliseconds.")
+    dispersion: float = Field(description="How much pods differ; 1 is as chance has it.")
+    tail: float = Field(description="The fraction of the primary's requests that are slower.")
+
+
+class BackgroundStatus(StatusPart):
+    """How much the pods that serve differ from one another."""
+
+    asked_at: Instant = Field(description="When it was asked for (RFC 3339).")
+    pods: int = Field(description="How many pods served at the end.")
+    pod_hours: float = Field(description="How much was seen of them, in hours of one pod.")
+    errors: float = Field(
+        default=1.0, description="How much pods differ in errors; 1 is as chance has it."
+    )
+    edges: Annotated[list[EdgeStatus], Field(max_length=50)] = Field(
+        default=[], description="The latency edges that tell."
+    )
+    rate: float = Field(default=0.0, description="Requests per second, all pods together.")

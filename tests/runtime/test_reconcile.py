@@ -1,0 +1,234 @@
+"""The whole loop on fakes: what a decision wants counted is counted, and comes back to it."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import TaskGroup
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+from typing_extensions import override
+
+from canaryd.model.decision import Answer
+from canaryd.model.names import Key, SlotName, Weight
+from canaryd.model.notice import Notice
+from canaryd.model.snapshot import Problem, Routing
+from canaryd.model.spec import Slot, Spec
+from canaryd.model.status import Phase, Status
+from canaryd.model.waits import Waits
+from canaryd.ports import Objects
+from canaryd.runtime.collector import Collector
+from canaryd.runtime.commit import Commit
+from canaryd.runtime.counting import Counter
+from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.reconcile import Reconcile
+from canaryd.runtime.store import Store
+from canaryd.runtime.unusable import Unusable
+from canaryd.wire import watch
+from tests.runtime.fakes import (
+    KEY,
+    HandClock,
+    Meter,
+    Metrics,
+    Servers,
+    canary,
+    deployment,
+    replica_set,
+    store,
+)
+from tests.runtime.test_reconcile_faults import StatusWriter
+from tests.wire.bad_objects import CANARY
+
+
+class Api(StatusWriter):
+    """Merges status patches into the store, as the API server would."""
+
+    def __init__(self, known: Store) -> None:
+        super().__init__()
+        self._known = known
+
+    @override
+    async def patch_status(
+        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+    ) -> None:
+        self.patches.append(patch)
+        obj = self._known.get(kind, *key)
+        assert obj is not None
+        merged = merge(msgspec.json.decode(bytes(obj.status)), patch)
+        meta = msgspec.structs.replace(
+            obj.metadata, resource_version=str(int(resource_version) + 1)
+        )
+        raw = msgspec.Raw(msgspec.json.encode(merged))
+        self._known.apply(kind, msgspec.structs.replace(obj, metadata=meta, status=raw))
+
+    async def answer(self, key: Key, answer: Answer) -> None: ...
+
+
+def merge(before: dict[str, Any], patch: Mapping[str, Any]) -> dict[str, Any]:
+    after = {**before}
+    for name, value in patch.items():
+        if value is None:
+            after.pop(name, None)
+        elif isinstance(value, Mapping):
+            after[name] = merge(after.get(name) or {}, value)
+        else:
+            after[name] = value
+    return after
+
+
+class Router:
+    """One route, in memory."""
+
+    kinds: Sequence[str] = ()
+
+    def __init__(self) -> None:
+        self.canary = 0
+
+    def read(
+        self, objects: Objects, key: Key, spec: Spec, labels: Mapping[SlotName, Any]
+    ) -> Routing | Problem:
+        weights = {SlotName("v1"): 100 - self.canary, SlotName("v2"): self.canary}
+        return Routing(weights, 100, "1")
+
+    async def set_weight(
+        self,
+        objects: Objects,
+        key: Key,
+        spec: Spec,
+        slot: Slot,
+        weight: Weight,
+        *,
+        labels: Mapping[SlotName, Mapping[str, str]],
+    ) -> None:
+        self.canary = weight if slot.name == "v2" else 100 - weight
+
+
+class History:
+    def record(
+        self, key: Key, before: Status, after: Status, notices: Sequence[Notice]
+    ) -> None: ...
+
+
+class Silent:
+    """Nobody is told, and no timer rings."""
+
+    def delivered(self, key: Key) -> Mapping[str, int]:
+        return {}
+
+    def overdue(self, key: Key) -> bool:
+        return False
+
+    def offer(self, key: Key) -> None: ...
+    def forget(self, key: Key) -> None: ...
+    def set(self, key: Key, at: datetime | None) -> None: ...
+
+
+class World:
+    """A Canary with evidence gates, both slots ready, v1 serving."""
+
+    def __init__(self, tasks: TaskGroup) -> None:
+        self.clock, self.metrics, self.router = HandClock(), Metrics(), Router()
+        self.queued: list[Key] = []
+        self.known = known = store(self.clock, self.queued)
+        self.api = api = Api(known)
+        servers, silent = Servers(self.metrics), Silent()
+        self.counter = Counter(store=known, servers=servers, clock=self.clock, tasks=tasks)
+        self.collector = Collector(store=known, servers=servers, clock=self.clock, tasks=tasks)
+        self.reconcile = Reconcile(
+            store=known,
+            gather=Gatherer(store=known, router=self.router, waits=Waits()),
+            router=self.router,
+            commit=Commit(
+                writer=api, answers=api, history=History(), outbox=silent, clock=self.clock
+            ),
+            unusable=Unusable(store=known, writer=api, clock=self.clock),
+            collector=self.collector,
+            counter=self.counter,
+            timers=silent,
+            clock=self.clock,
+            meter=Meter(),
+        )
+        spec = {
+            **CANARY,
+            "analysis": {
+                "interval": "1m",
+                "metrics": [{"name": "errors", "compare": {}}],
+                "evaluateEvery": "10s",
+            },
+        }
+        obj = canary()
+        obj.spec = msgspec.Raw(msgspec.json.encode(spec))
+        known.apply(watch.CANARIES, obj)
+        for slot in ("v1", "v2"):
+            self.deploy(slot, "podinfo:1", f"{slot}a")
+
+    def deploy(self, slot: str, image: str, revision: str, version: int = 1) -> None:
+        self.known.apply(
+            watch.DEPLOYMENTS,
+            deployment(slot, image, version=version, generation=version, observed=version),
+        )
+        self.known.apply(
+            watch.REPLICASETS,
+            replica_set(slot, image, revision=revision, number=version, version=version),
+        )
+
+    async def until(self, seconds: float) -> None:
+        while self.clock.seconds < seconds:
+            self.clock.seconds += 1
+            self.known.enqueue_all()
+            await self.settle()
+
+    async def settle(self) -> None:
+        for _ in range(5):
+            await self.counter.tick()
+            await self.collector.tick()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            queued = set(self.queued)
+            self.queued.clear()
+            for key in queued:
+                await self.reconcile(key)
+
+    def status(self) -> Status:
+        found = self.known.canaries[KEY].status
+        assert isinstance(found, Status)
+        return found
+
+
+async def test_in_a_rollout_tiles_come_and_are_taken_in_and_forgotten_when_that_is_written() -> (
+    None
+):
+    async with TaskGroup() as tasks:
+        world = World(tasks)
+        await world.until(5)
+        assert world.status().phase is Phase.IDLE
+        assert world.metrics.requests == 0
+        world.deploy("v2", "podinfo:2", "v2b", version=2)
+        await world.until(100)
+        assert world.status().phase is Phase.PROGRESSING
+        assert world.router.canary == 10
+        evidence = world.status().evidence
+        assert evidence is not None
+        held = world.known.counting(KEY).tiles
+        assert held[0].start == evidence.counted_until
+        assert evidence.window == timedelta(seconds=15), "a scrape is the shortest that there is"
+        assert held[-1].end - held[0].start == len(held) * evidence.window
+        ends = [question.end for asked in world.metrics.tiled for question in asked]
+        assert len(ends) == len(set(ends)) >= 3
+        assert {question.revision for asked in world.metrics.tiled for question in asked} == {"v2b"}
+
+
+async def test_a_canary_that_is_deleted_is_asked_about_no_more() -> None:
+    async with TaskGroup() as tasks:
+        world = World(tasks)
+        await world.until(5)
+        world.deploy("v2", "podinfo:2", "v2b", version=2)
+        await world.until(60)
+        assert world.metrics.tiled
+        world.known.remove(watch.CANARIES, *KEY)
+        await world.settle()
+        asked = world.metrics.requests
+        await world.until(200)
+        assert world.metrics.requests == asked
