@@ -16,7 +16,7 @@ from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
 from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
 from canaryd.model.gates import Compare, EvidenceGate, Objective
-from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC
+from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 from canaryd.model.tile import Background
 
@@ -236,7 +236,7 @@ def missing_of(draft: Draft, evidence: Evidence, before: Gate | None) -> Missing
 
 def nothing_came(draft: Draft, evidence: Evidence) -> bool:
     """Whether the canary got nothing although it should have: for some time, or for too long."""
-    if draft.status.canary_weight == NO_TRAFFIC or evidence.empty < EMPTY_TILES:
+    if evidence.empty < EMPTY_TILES:
         return False
     due = evidence.expected == 0 or evidence.expected >= EXPECTED_REQUESTS
     return due or evidence.empty * evidence.window >= draft.snap.spec.analysis.no_data.after

@@ -8,7 +8,6 @@ from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
 from canaryd.model.evidence import Tally
-from canaryd.model.names import NO_TRAFFIC
 from canaryd.model.status import HoldReason
 
 SURE = 3.2905
@@ -27,10 +26,7 @@ def share_interval(canary: float, total: float) -> tuple[float, float]:
 
 def traffic_follows(draft: Draft) -> Draft:
     """Hold while the observed share contradicts the weight: nothing that is judged is true then."""
-    evidence, weight = draft.status.evidence, draft.status.canary_weight
-    if evidence is None or weight == NO_TRAFFIC or draft.status.step is None:
-        return draft
-    seen = evidence.followed
+    seen, weight = sure(draft.status.evidence).followed, draft.status.canary_weight
     total = seen.canary + seen.primary
     if not total:
         return draft

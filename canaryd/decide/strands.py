@@ -21,6 +21,8 @@ from canaryd.model.gates import Compare, EvidenceGate, Evidential, Objective, To
 
 DOUBTFUL = log(10)
 """At such odds against the canary, time alone no longer passes a step."""
+WIDER = 1.5
+"""The margin is at least so much wider than what is tolerated: passing must be possible."""
 AT_START = 0.5
 """So much is bet when the rollout begins; the rest in equal parts when later steps do."""
 
@@ -39,8 +41,11 @@ def tolerated(gate: EvidenceGate) -> Tolerance:
 def margin(gate: EvidenceGate, rules: Evidential) -> Tolerance:
     """How bad a canary must be excluded for a step to pass."""
     match gate:
-        case Compare():
-            return rules.margin
+        case Compare(tolerance=limit):
+            return Tolerance(
+                max(rules.margin.ratio, WIDER * limit.ratio),
+                max(rules.margin.delta, WIDER * limit.delta),
+            )
         case Objective(most=most):
             return Tolerance(0.0, rules.margin.ratio * most + rules.margin.delta)
         case _:
@@ -61,13 +66,8 @@ def enter_strand(strand: Strand, mass: float) -> Strand:
         strand,
         worse=Bets(worse.logv, worse.reserve),
         fine=all_in(BETTER),
-        steps=(*strand.steps, Tally()) if any_requests(strand.steps[-1]) else strand.steps,
+        steps=(strand.total, Tally()),
     )
-
-
-def any_requests(tally: Tally) -> bool:
-    """Whether anything was counted."""
-    return tally.canary > 0 or tally.primary > 0
 
 
 def all_in(bets: tuple[float, ...]) -> Bets:

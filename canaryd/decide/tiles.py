@@ -95,11 +95,8 @@ def read(tile: Tile, frame: Frame) -> tuple[Counts | None, Refusal | None]:
     if refusal is not None:
         return None, refusal
     limit = SCRAPES_MISSED * tile.scrape
-    warm = {
-        (pod.workload, pod.pod)
-        for pod in tile.pods
-        if pod.warm and pod.at_start is not None and not left(pod, tile, limit)
-    }
+    there = [pod for pod in tile.pods if not left(pod, tile, limit)]
+    warm = {(pod.workload, pod.pod) for pod in there if pod.warm and pod.at_start is not None}
     rows = [row for row in tile.rows if row.workload in (frame.canary, frame.primary)]
     counts = Counts(
         canary=add_up(rows, frame.canary, frame.grpc_good, warm),
@@ -107,7 +104,7 @@ def read(tile: Tile, frame: Frame) -> tuple[Counts | None, Refusal | None]:
         canary_all=add_up(rows, frame.canary, frame.grpc_good),
         primary_all=add_up(rows, frame.primary, frame.grpc_good),
     )
-    return counts, weight_changed(tile, frame)
+    return counts, weight_changed(tile, there, frame)
 
 
 def left(pod: Presence, tile: Tile, limit: timedelta) -> bool:
@@ -162,12 +159,12 @@ def stale(what: str, late: timedelta) -> str:
     return f"the last scrape of {what} was {late.total_seconds():g} s old"
 
 
-def weight_changed(tile: Tile, frame: Frame) -> Refusal | None:
+def weight_changed(tile: Tile, there: Iterable[Presence], frame: Frame) -> Refusal | None:
     """Whether the weight changed while these requests were counted, or just before or after.
 
     A pod's counts begin at the scrape before the tile's start: so far back may a change matter.
     """
-    begun = min((pod.at_start for pod in tile.pods if pod.at_start is not None), default=tile.start)
+    begun = min((pod.at_start for pod in there if pod.at_start is not None), default=tile.start)
     first, last = begun - frame.settles, tile.end + frame.settles
     if any(first <= change + tile.skew <= last for change in frame.changes):
         return Refusal(Uncounted.WEIGHT_CHANGED, "the weight changed in it")

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from canaryd.decide.evidence import BETTER, WORSE
 from canaryd.decide.strands import enter_strand, new_strand, stake, tally, weigh_strand
 from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
 from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
@@ -85,6 +86,14 @@ def fit(
         return known
     strands = tuple(new_strand(edge, evidence.released, scales.steps) for edge in wanted)
     return GateEvidence(gate.name, gate.counted, strands)
+
+
+def usable(gate: GateEvidence) -> bool:
+    """Whether there is evidence of the bets that are made today."""
+    return bool(gate.strands) and all(
+        len(strand.worse.logs) == len(WORSE) and len(strand.fine.logs) == len(BETTER)
+        for strand in gate.strands
+    )
 
 
 def edges(gate: EvidenceGate, scales: Scales) -> tuple[float | None, ...]:

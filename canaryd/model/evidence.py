@@ -46,8 +46,8 @@ class Strand:
     """One comparison: errors, or requests slower than `edge` milliseconds.
 
     `worse` bets, over the whole rollout, that the canary is worse than tolerated; `fine` bets,
-    over the current step, that it is better than the margin. `steps` are the counts per step,
-    the current one last.
+    over the current step, that it is better than the margin. `steps` are the counts of all steps
+    before and, last, of the current one.
     """
 
     edge: float | None

@@ -5,21 +5,28 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
+from canaryd.model.answered import Answered
+from canaryd.model.gates import Reporter
 from canaryd.model.names import Key, Revision
-from canaryd.model.snapshot import Answered, Sample
+from canaryd.model.question import Failed, Question, ServerTime, TileQuestion
+from canaryd.model.snapshot import Sample
 from canaryd.model.spec import SUCCESS_RATE
-from canaryd.ports import Question
+from canaryd.model.tile import Tile
 from tests.adapters.fakes import NOON
 from tests.adapters.misbehaving import (
     Behaviour,
     Misbehaving,
+    json,
     misbehaving,
 )
 
 MINUTE = timedelta(minutes=1)
+TIME = ServerTime(timedelta(seconds=1), timedelta(seconds=5))
+Line = dict[str, Any]
 SIDES = ("destination_workload_namespace", "destination_workload")
 
 
@@ -76,3 +83,66 @@ async def answer_to(
     assert (sample.value is not None) == (sample.answered is Answered.VALUE)
     assert bool(sample.detail) == (sample.answered is not Answered.VALUE)
     return sample
+
+
+def tile_question(
+    name: str = "podinfo",
+    *,
+    revision: str = "7f9c",
+    edges: tuple[float, ...] | None = (),
+    window: float = 10,
+    after: float = 0,
+    reporter: Reporter = Reporter.DESTINATION,
+    warm_up: float = 30,
+) -> TileQuestion:
+    return TileQuestion(
+        key=Key("demo", name),
+        namespace="demo",
+        canary=f"{name}-v2",
+        primary=f"{name}-v1",
+        revision=Revision(revision),
+        window=timedelta(seconds=window),
+        end=NOON + timedelta(seconds=after),
+        edges=edges,
+        warm_up=timedelta(seconds=warm_up),
+        reporter=reporter,
+    )
+
+
+def line(part: str, value: object, *, workload: str = "podinfo-v2", **labels: object) -> Line:
+    """One line of a tile's answer."""
+    pod = f"{workload}-{'7f9c' if workload.endswith('v2') else '6d4c'}-a1b2c"
+    sides = dict(zip(SIDES, ("demo", workload), strict=True))
+    metric = {"part": part, **sides, "pod": pod, **labels}
+    shown = {key: label for key, label in metric.items() if label is not None}
+    return {"metric": shown, "value": [NOON.timestamp(), value]}
+
+
+def steady(name: str = "podinfo") -> list[Line]:
+    """The lines of a healthy tile: one pod a side, ten requests each."""
+    stamp = str(NOON.timestamp() - 2)
+    return [
+        made
+        for workload in (f"{name}-v1", f"{name}-v2")
+        for made in (
+            line("counts", "10", workload=workload, response_code="200"),
+            line("end", stamp, workload=workload),
+            line("start", str(NOON.timestamp() - 12), workload=workload),
+            line("warm", "1", workload=workload),
+        )
+    ]
+
+
+def lines(*made: Line, **more: object) -> Behaviour:
+    data = {"resultType": "vector", "result": list(made)}
+    return json({"status": "success", "data": data, **more})
+
+
+async def tile_told(
+    *behaviours: Behaviour, asked: TileQuestion | None = None, deadline: float = 5.0
+) -> Tile | Failed:
+    asked = asked or tile_question()
+    async with misbehaving(*behaviours) as server, asking(server, deadline=deadline) as metrics:
+        told = await metrics.tiles([asked], time=TIME)
+    assert set(told) == {asked.key}
+    return told[asked.key]

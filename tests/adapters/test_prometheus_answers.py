@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from canaryd.model.snapshot import Answered
+from canaryd.model.answered import Answered
 from tests.adapters.asking import answer_to, asking, question
 from tests.adapters.misbehaving import (
     Behaviour,

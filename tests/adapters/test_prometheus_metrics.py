@@ -8,9 +8,9 @@ import pytest
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
+from canaryd.model.answered import Answered
 from canaryd.model.errors import RefusedError
 from canaryd.model.names import Key
-from canaryd.model.snapshot import Answered
 from canaryd.model.spec import DURATION, SUCCESS_RATE
 from tests.adapters.asking import answer_to, asking, built_in, question, side
 from tests.adapters.fakes import NOON

@@ -9,8 +9,8 @@ import pytest
 
 from canaryd.adapters.prometheus.queries import built_in, grouped, instant
 from canaryd.model.names import Key, Revision
+from canaryd.model.question import Question
 from canaryd.model.spec import DURATION, SUCCESS_RATE
-from canaryd.ports import Question
 from tests.adapters.fakes import NOON
 
 MINUTE = timedelta(minutes=1)

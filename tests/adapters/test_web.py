@@ -10,8 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from canaryd.adapters.meters import Meters
 from canaryd.adapters.web import WebServer
+from canaryd.model.answered import Answered
 from canaryd.model.names import Weight
-from canaryd.model.snapshot import Answered
 from canaryd.model.status import Phase, Status
 from tests.adapters.fakes import KEY, running
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.connecting import connect, farewell
 from tests.cluster.daemon import Daemon, install
 from tests.cluster.release import Release
 from tests.world.fixtures import namespace, world
 from tests.world.world import World
 
-__all__ = ["namespace", "world"]
+__all__ = ["connect", "farewell", "namespace", "world"]
 
 
 @pytest.fixture(scope="session")
@@ -25,11 +26,13 @@ def installed(world: World) -> World:
 @pytest.fixture
 def daemon(installed: World, tmp_path: Path) -> Iterator[Daemon]:
     """A running daemon of its own for one test."""
-    with installed.api_proxy() as api, installed.prometheus_proxy() as metrics:
-        daemon = Daemon(installed, tmp_path, api=api, metrics=metrics)
+    with (
+        installed.api_proxy() as api,
+        installed.prometheus_proxy() as metrics,
+        Daemon(installed, tmp_path, api=api, metrics=metrics) as daemon,
+    ):
         daemon.start()
         yield daemon
-        daemon.kill()
 
 
 @pytest.fixture

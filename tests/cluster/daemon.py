@@ -6,16 +6,18 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Self
 
+from tests.world.ports import free_port
 from tests.world.proxy import FaultProxy
 from tests.world.world import World
 
 NAMESPACE = "canaryd"
-PORT = 18080
 
 SHORT_WAITS = {
     "CANARYD_READINESS_RETURN": "PT2S",
@@ -36,8 +38,16 @@ def install(world: World) -> None:
     world.kubectl("-n", NAMESPACE, "delete", "deployment", "canaryd")
 
 
+class DaemonEndedError(Exception):
+    """The daemon does not run; the message carries the end of its log."""
+
+
 class Daemon:
-    """`canaryd run` under the service account of deploy/, through the fault proxies."""
+    """`canaryd run` under the service account of deploy/, through the fault proxies.
+
+    One process at a time, on a port of its own; any thread may kill it. Leaving its `with` kills
+    what is left of it.
+    """
 
     def __init__(
         self,
@@ -47,7 +57,6 @@ class Daemon:
         api: FaultProxy,
         metrics: FaultProxy,
         settings: Mapping[str, str] | None = None,
-        port: int = PORT,
         identity: str = "canaryd-under-test",
     ) -> None:
         self.world = world
@@ -56,10 +65,17 @@ class Daemon:
         self.log = folder / "canaryd.log"
         self._folder = folder
         self.data_dir = folder / "data"
-        self._port = port
+        self._port = 0
         self._identity = identity
         self._settings = {**SHORT_WAITS, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
+        self._spawning = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
 
     def start(self, *, wait: bool = True) -> None:
         """Start it; waits until it is ready to decide."""
@@ -79,32 +95,39 @@ class Daemon:
         return [
             *(sys.executable, "-m", "canaryd", "run"),
             *("--metrics-server", self.metrics.url, "--data-dir", str(self.data_dir)),
-            *("--identity", self._identity, "--listen", "127.0.0.1", "--port", str(self._port)),
+            *("--identity", self._identity, "--listen", "127.0.0.1"),
         ]
 
     def _spawn(self, command: list[str], settings: Mapping[str, str]) -> None:
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env={**os.environ, **settings}, stdout=log, stderr=log
-            )
+        with self._spawning, self.log.open("ab") as log:
+            if self.running:
+                raise RuntimeError(f"canaryd runs already, as process {self.pid}")
+            self._port = free_port()
+            environment = {**os.environ, **settings, "CANARYD_PORT": str(self._port)}
+            self._process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def wait_ready(self) -> None:
-        """Wait until every watch is synced."""
+        """Wait until every watch is synced; fails at once when it has ended."""
         try:
             self.world.wait_for(lambda: not self.unready(), "canaryd to be ready")
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.tail()}") from None
 
+    def check(self) -> None:
+        """Raise when it does not run."""
+        if not self.running:
+            code = self._process.returncode if self._process else None
+            raise DaemonEndedError(f"canaryd does not run (exit code {code})\n{self.tail()}")
+
     def unready(self) -> str:
         """What /readyz says; nothing when it is ready."""
+        self.check()
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/readyz", timeout=5):
                 return ""
         except urllib.error.HTTPError as answer:
             return answer.read().decode()
         except OSError as error:
-            if self._process is not None and self._process.poll() is not None:
-                raise RuntimeError(f"canaryd ended: {self.tail()}") from error
             return str(error)
 
     def metrics_page(self) -> str:
@@ -140,8 +163,9 @@ class Daemon:
         return self.log.read_text(errors="replace")[-size:] if self.log.exists() else ""
 
     def _end(self, number: signal.Signals) -> int:
-        if self._process is None:
+        with self._spawning:
+            process = self._process
+        if process is None:
             return 0
-        if self._process.poll() is None:
-            self._process.send_signal(number)
-        return self._process.wait()
+        process.send_signal(number)  # does nothing to one that has ended
+        return process.wait()

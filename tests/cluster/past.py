@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from urllib.request import urlopen
 import pytest
 
 from tests.world.build import build
+from tests.world.ports import free_port
 from tests.world.world import World
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -78,12 +78,6 @@ def open_metrics(end: datetime) -> str:
                 for second in range(0, 601, EVERY)
             ]
     return "\n".join([*text, "# EOF", ""])
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        return int(listening.getsockname()[1])
 
 
 def answers(url: str) -> bool:

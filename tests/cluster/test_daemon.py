@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.daemon import Daemon
+from tests.cluster.daemon import Daemon, DaemonEndedError
 from tests.cluster.release import Release
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(300)]
@@ -19,11 +19,10 @@ def test_a_second_daemon_waits_and_takes_over_when_the_first_ends(
     first = release.daemon
     folder = tmp_path / "second"
     folder.mkdir()
-    second = Daemon(
-        release.world, folder, api=first.api, metrics=first.metrics, port=18081, identity="second"
-    )
-    second.start()
-    try:
+    with Daemon(
+        release.world, folder, api=first.api, metrics=first.metrics, identity="second"
+    ) as second:
+        second.start()
         with release.world.load(rate=100, host=release.host):
             release.push("6.7.2")
             release.wait_weight(10)
@@ -32,8 +31,6 @@ def test_a_second_daemon_waits_and_takes_over_when_the_first_ends(
             release.wait_told("Promoted")
         assert "canaryd_lease_held 1.0" in second.metrics_page()
         assert release.reasons.count("RolloutStarted") == 1
-    finally:
-        second.terminate()
 
 
 def test_sigterm_ends_it_cleanly_and_gives_the_lease_back(release: Release) -> None:
@@ -49,15 +46,21 @@ def test_it_runs_in_a_cluster_by_environment_and_token_file(
     release.daemon.terminate()
     folder = tmp_path / "pod"
     folder.mkdir()
-    daemon = Daemon(
-        release.world, folder, api=release.daemon.api, metrics=release.daemon.metrics, port=18082
-    )
-    daemon.start_in_pod()
-    try:
+    with Daemon(
+        release.world, folder, api=release.daemon.api, metrics=release.daemon.metrics
+    ) as daemon:
+        daemon.start_in_pod()
         release.daemon = daemon
         release.begin()
-    finally:
-        daemon.terminate()
+
+
+def test_no_daemon_of_the_tests_hides_another_ones_end(daemon: Daemon) -> None:
+    with pytest.raises(RuntimeError, match="runs already"):
+        daemon.start()
+    assert not daemon.unready()
+    daemon.kill()
+    with pytest.raises(DaemonEndedError, match=r'exit code -9[\s\S]*"started"'):
+        daemon.wait_ready()
 
 
 def test_a_deleted_canary_moves_no_traffic(release: Release) -> None:

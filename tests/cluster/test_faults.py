@@ -130,8 +130,11 @@ def test_nothing_rises_while_the_watches_are_silent_and_it_says_so(
     waits = {"CANARYD_STALE_WATCH": "PT75S", "CANARYD_DEAD_WATCH": "PT10M"}
     steps = [{"weight": weight, "for": "1s", "approval": True} for weight in (10, 50)]
     analysis = {key: value for key, value in INLINE.items() if key != "stepWeights"}
-    with installed.api_proxy() as api, installed.prometheus_proxy() as metrics:
-        daemon = Daemon(installed, tmp_path, api=api, metrics=metrics, settings=waits)
+    with (
+        installed.api_proxy() as api,
+        installed.prometheus_proxy() as metrics,
+        Daemon(installed, tmp_path, api=api, metrics=metrics, settings=waits) as daemon,
+    ):
         daemon.start()
         release = Release(daemon, namespace)
         release.begin(analysis={**analysis, "steps": steps})
@@ -145,4 +148,3 @@ def test_nothing_rises_while_the_watches_are_silent_and_it_says_so(
         api.disturb(End())
         release.wait_weight(50)
         release.end()
-        daemon.terminate()

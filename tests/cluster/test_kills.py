@@ -12,16 +12,22 @@ import pytest
 from tests.cluster.release import ANALYSIS, Release
 from tests.world.faults import Request
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 class Assassin:
-    """Kills the daemon after each write it makes, once per kind of write and stage."""
+    """Kills the daemon after each write it makes, once per kind of write and stage.
+
+    The killing is done in threads of the proxy, the reviving by the test: one at a time.
+    """
 
     def __init__(self, release: Release) -> None:
         self._release = release
         self._struck: set[tuple[str, str, str]] = set()
-        self._killed = threading.Event()
+        self._turn = threading.RLock()
+        self._killed = False
+        self._over = False
+        self._lives = 1
         self.kills = 0
         self.notices: dict[int, dict[str, Any]] = {}
         self.changed: list[str] = []
@@ -29,31 +35,48 @@ class Assassin:
 
     def after_write(self, request: Request) -> None:
         """Called between the API server's answer and the daemon's hearing of it."""
-        if "/leases/" in request.path or self._killed.is_set():
+        if "/leases/" in request.path:
             return
-        self.look()
+        life = self._lives
+        with self._turn:
+            if self._over or self._killed or life != self._lives:
+                return
+            self.look()
+            if self._is_new(request):
+                self._release.daemon.kill()
+                self.kills += 1
+                self._killed = True
+
+    def _is_new(self, request: Request) -> bool:
         status = self._release.status
         stage = f"{status.get('phase')} {status.get('step', {}).get('index')} {len(self.notices)}"
         mark = (request.method, request.path.rpartition("/")[0], stage)
-        if mark in self._struck:
-            return
+        known = mark in self._struck
         self._struck.add(mark)
-        self.kills += 1
-        self._killed.set()
-        self._release.daemon.kill()
+        return not known
 
     def look(self) -> None:
-        """Note every notice; one that was said before with other words is a lie."""
-        for notice in self._release.status.get("notices", []):
-            known = self.notices.setdefault(notice["seq"], notice)
-            if known != notice:
-                self.changed.append(f"{known} became {notice}")
+        """Note the weight, and every notice; one that was said before with other words is a lie."""
+        with self._turn:
+            self.weights.append(self._release.weights[1])
+            for notice in self._release.status.get("notices", []):
+                known = self.notices.setdefault(notice["seq"], notice)
+                if known != notice:
+                    self.changed.append(f"{known} became {notice}")
 
     def revive(self) -> None:
-        """Start the daemon again, if it was killed."""
-        if self._killed.is_set():
-            self._killed.clear()
-            self._release.daemon.start(wait=False)
+        """Start the daemon again, if it was killed; one that ended by itself is an error."""
+        with self._turn:
+            if self._killed:
+                self._release.daemon.start(wait=False)
+                self._lives += 1
+                self._killed = False
+            self._release.daemon.check()
+
+    def rest(self) -> None:
+        """Kill no more; returns when no kill is under way."""
+        with self._turn:
+            self._over = True
 
 
 @contextmanager
@@ -61,7 +84,10 @@ def hunted(release: Release) -> Iterator[Assassin]:
     """While this lasts, the daemon dies after each new kind of write."""
     assassin = Assassin(release)
     with release.daemon.api.on_write(assassin.after_write):
-        yield assassin
+        try:
+            yield assassin
+        finally:
+            assassin.rest()
 
 
 def until(release: Release, assassin: Assassin, done: Callable[[dict[str, Any]], Any]) -> None:
@@ -70,11 +96,10 @@ def until(release: Release, assassin: Assassin, done: Callable[[dict[str, Any]],
     def looked() -> bool:
         assassin.revive()
         assassin.look()
-        assassin.weights.append(release.weights[1])
         return bool(done(release.status))
 
     try:
-        release.world.wait_for(looked, "the rollout to end", 240)
+        release.world.wait_for(looked, "the rollout to end", 400)
     except AssertionError as error:
         raise AssertionError(f"{error}\n{release.account()}") from None
 

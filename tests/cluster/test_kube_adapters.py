@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -12,9 +12,8 @@ import pytest
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.kube.api import Api
-from canaryd.adapters.kube.connect import connect_by_kubeconfig, connect_in_cluster
+from canaryd.adapters.kube.connect import connect_in_cluster
 from canaryd.adapters.kube.kinds import EVENTS, Catalogue
-from canaryd.adapters.kube.lease import KubeLease, LeaseTimes
 from canaryd.adapters.kube.reflector import Pace, Reflector
 from canaryd.adapters.kube.writer import KubeWriter
 from canaryd.adapters.routers.istio import IstioRouter
@@ -25,9 +24,10 @@ from canaryd.model.snapshot import Routing
 from canaryd.wire.watch import OBJECTS, REQUESTS, SERVICES, VIRTUALSERVICES
 from tests.adapters.kube import RememberingSink, running
 from tests.adapters.test_istio_router import spec
+from tests.cluster.connecting import Connect, open_sockets
 from tests.cluster.daemon import NAMESPACE
 from tests.world.api import path_of
-from tests.world.faults import Cut, End, Fault, Gone, Hang, LoseAnswer, Silent, Status
+from tests.world.faults import Cut, End, Fault, Gone, LoseAnswer, Silent, Status
 from tests.world.podinfo import podinfo
 from tests.world.world import World
 
@@ -41,25 +41,6 @@ PACE = Pace(
     first_pause=timedelta(milliseconds=10),
     last_pause=timedelta(milliseconds=200),
 )
-Connect = Callable[..., AbstractAsyncContextManager[Api]]
-
-
-@pytest.fixture
-def connect(installed: World) -> Connect:
-    @asynccontextmanager
-    async def connected(
-        server: str | None = None, *, account: tuple[str, str] = (NAMESPACE, "canaryd")
-    ) -> AsyncIterator[Api]:
-        where = {"server": server} if server else {}
-        kubeconfig = installed.service_account_kubeconfig(*account, **where)
-        connection = await connect_by_kubeconfig(SystemClock(), path=str(kubeconfig))
-        api = Api(connection, timeout=timedelta(seconds=2))
-        try:
-            yield api
-        finally:
-            await api.aclose()
-
-    return connected
 
 
 @asynccontextmanager
@@ -100,15 +81,18 @@ async def test_under_the_permissions_of_deploy_every_kind_is_seen(
         assert sink.get(VIRTUALSERVICES, namespace, "podinfo") is not None
 
 
+@pytest.mark.usefixtures("farewell")
 async def test_as_a_pod_canaryd_is_known_by_its_token(installed: World) -> None:
     account = installed.service_account(NAMESPACE, "canaryd")
     connection = await connect_in_cluster(
         SystemClock(), environ=account.environment, service_account=account.folder
     )
     api = Api(connection)
-    async with reflected(api, SERVICES) as sink:
-        assert sink.get(SERVICES, "default", "kubernetes") is not None
-    await api.aclose()
+    try:
+        async with reflected(api, SERVICES) as sink:
+            assert sink.get(SERVICES, "default", "kubernetes") is not None
+    finally:
+        await api.aclose()
 
 
 @pytest.mark.parametrize(
@@ -120,16 +104,15 @@ async def test_no_change_is_lost_whatever_becomes_of_the_watch(
     connect: Connect, installed: World, namespace: str, fault: Fault
 ) -> None:
     put(installed, namespace)
+    now = fault
     with installed.api_proxy() as proxy:
         async with connect(proxy.url) as api, reflected(api, VIRTUALSERVICES) as sink:
-            await asyncio.to_thread(
-                installed.wait_for, lambda: proxy.open_watches("virtualservices"), "a watch"
-            )
             if isinstance(fault, Status):
                 proxy.fault(fault, watch=True, path="virtualservices", times=2)
-                proxy.disturb(Cut(), path="virtualservices")
-            else:
-                assert proxy.disturb(fault, path="virtualservices") == 1
+                now = Cut()
+            await asyncio.to_thread(
+                installed.wait_for, lambda: proxy.disturb(now, path="virtualservices"), "a watch"
+            )
             path = path_of(VIRTUALSERVICES, namespace, "podinfo")
             changed = installed.api.patch(path, {"metadata": {"labels": {"seen": "yes"}}})
             await sink.until(
@@ -162,6 +145,20 @@ async def test_a_restart_of_the_api_server_loses_nothing(
             ),
             seconds=60,
         )
+
+
+async def test_a_watch_is_left_at_once_though_the_server_says_nothing(
+    connect: Connect, installed: World, namespace: str
+) -> None:
+    apiserver, before = installed.parts["apiserver"], open_sockets()
+    async with connect() as api, reflected(api, VIRTUALSERVICES) as sink:
+        put(installed, namespace)
+        await sink.until(lambda: sink.get(VIRTUALSERVICES, namespace, "podinfo"), seconds=30)
+        apiserver.suspend()
+    try:
+        assert open_sockets() == before
+    finally:
+        apiserver.resume()
 
 
 async def test_a_stranger_is_told_which_permission_is_missing(
@@ -298,71 +295,3 @@ async def test_a_request_is_answered_and_an_event_written_once(
             await writer(api, sink).delete(REQUESTS, namespace, "podinfo-pause-1")
     found = installed.get(EVENTS, namespace, "podinfo.1")
     assert found["metadata"]["managedFields"][0]["manager"] == "canaryd"
-
-
-TIMES = LeaseTimes(
-    duration=timedelta(seconds=2),
-    deadline=timedelta(seconds=1.2),
-    renew=timedelta(seconds=0.2),
-    retry=timedelta(seconds=0.05),
-    request=timedelta(seconds=0.5),
-)
-
-
-class Work:
-    def __init__(self) -> None:
-        self.began, self.ended = asyncio.Event(), asyncio.Event()
-
-    async def __call__(self) -> None:
-        self.began.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            self.ended.set()
-
-
-def elector(api: Api, name: str) -> KubeLease:
-    return KubeLease(
-        api,
-        Catalogue(),
-        SystemClock(),
-        namespace=NAMESPACE,
-        name="canaryd",
-        identity=name,
-        times=TIMES,
-    )
-
-
-async def test_of_two_daemons_one_works_and_hands_over_at_its_end(
-    connect: Connect, installed: World
-) -> None:
-    first, second = Work(), Work()
-    async with connect() as api, running(elector(api, "first").hold(first)) as task:
-        await first.began.wait()
-        async with running(elector(api, "second").hold(second)):
-            task.cancel()
-            async with asyncio.timeout(1.5):
-                await second.began.wait()
-            assert first.ended.is_set()
-            lease = installed.get("leases", NAMESPACE, "canaryd")
-            assert lease["spec"]["holderIdentity"] == "second"
-    lease = installed.get("leases", NAMESPACE, "canaryd")
-    assert lease["spec"]["holderIdentity"] == ""
-
-
-async def test_a_daemon_that_is_cut_off_stops_before_the_other_begins(
-    connect: Connect, installed: World
-) -> None:
-    first, second = Work(), Work()
-    with installed.api_proxy() as proxy:
-        async with (
-            connect(proxy.url) as cut_off,
-            connect() as api,
-            running(elector(cut_off, "first").hold(first)) as task,
-        ):
-            await first.began.wait()
-            async with running(elector(api, "second").hold(second)):
-                proxy.fault(Hang(), path="leases")
-                await second.began.wait()
-                assert first.ended.is_set()
-                await asyncio.wait({task})

@@ -11,10 +11,11 @@ import pytest
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
+from canaryd.model.answered import Answered
 from canaryd.model.names import Key, Revision
-from canaryd.model.snapshot import Answered, Sample
+from canaryd.model.question import Question
+from canaryd.model.snapshot import Sample
 from canaryd.model.spec import DURATION, SUCCESS_RATE
-from canaryd.ports import Question
 from tests.cluster.past import NOON, past
 from tests.world.faults import HTML, Body, Cut, Fault, Hang, Status, prometheus_answer
 from tests.world.world import World
@@ -153,7 +154,7 @@ def now(query: str = "vector(7)") -> Question:
 
 async def test_it_goes_on_when_a_prometheus_that_was_away_is_back(world: World) -> None:
     part = world.parts["prometheus"]
-    async with asking(world.prometheus_url, deadline=1) as metrics:
+    async with asking(world.prometheus_url, deadline=5) as metrics:
 
         async def answered() -> Answered:
             (sample,) = (await metrics.ask([now()])).values()
@@ -190,7 +191,7 @@ async def test_what_stands_between_may_talk_nonsense(world: World) -> None:
     ]
     with world.prometheus_proxy() as proxy:
         for fault, wanted in nonsense:
-            async with asking(proxy.url, deadline=1) as metrics:
+            async with asking(proxy.url, deadline=5) as metrics:
                 with proxy.fault(fault, path="/api/v1/query"):
                     (sample,) = (await metrics.ask([now()])).values()
                     assert (fault, sample.answered) == (fault, wanted), sample.detail

@@ -141,7 +141,9 @@ class WorldStage:
     def _start_daemon(self) -> Daemon:
         api = self._behind.enter_context(self._world.api_proxy())
         metrics = self._behind.enter_context(self._world.prometheus_proxy())
-        daemon = Daemon(self._world, self._folder, api=api, metrics=metrics)
+        daemon = self._behind.enter_context(
+            Daemon(self._world, self._folder, api=api, metrics=metrics)
+        )
         self._behind.callback(daemon.terminate)
         daemon.start()
         return daemon

@@ -17,6 +17,7 @@ from canaryd.decide.narrate import span
 from canaryd.settings import Settings
 from canaryd.wire.crd import crd_documents
 from canaryd.wire.rules import VALIDATIONS
+from canaryd.wire.schema import INT_OR_STRING
 from tests.docs.pages import PAGES, ROOT, filled
 
 Schema = Mapping[str, Any]
@@ -24,7 +25,8 @@ NONE = "none"
 _DURATION = re.compile(r"A duration of (\S+ to \S+) *\.")
 _DEFAULT = re.compile(r" *\bDefault:? ?([^.]*(?:\.(?! |$)[^.]*)*)\.(?= |$)")
 _BOUNDS = re.compile(
-    r" *\b(From -?\d+ to \d+|At most \d+ (?:characters|items)|\d+ to \d+ items)\.(?= |$)"
+    r" *\b(From -?\d+ to \d+|More than 0 and (?:less than|at most) \d+(?:\.\d+)?"
+    r"|0 or more and less than 1|At most \d+ (?:characters|items)|\d+ to \d+ items)\.(?= |$)"
 )
 _FORMS = re.compile(r"^must be (a Kubernetes name|lower-case letters|a duration)")
 
@@ -85,9 +87,12 @@ def _row(path: str, node: Schema, needed: bool) -> str:
 
 
 def _type(node: Schema) -> str:
+    if node.get(INT_OR_STRING):
+        return "integer or string"
     kind = str(node.get("type", "object"))
     if kind == "array":
-        return f"list of {_type(node['items'])}s"
+        inner = _type(node["items"])
+        return f"list of {inner.replace('list', 'lists', 1) if 'list' in inner else inner + 's'}"
     if "additionalProperties" in node:
         return f"map to {_type(node['additionalProperties'])}s"
     return "time" if node.get("format") == "date-time" else kind
@@ -169,6 +174,8 @@ MAKERS = {
     "request-spec": lambda: fields("CanaryRequest", "spec"),
     "request-status": lambda: fields("CanaryRequest", "status"),
     "provider-spec": lambda: fields("AlertProvider", "spec"),
+    "template-spec": lambda: fields("AnalysisTemplate", "spec"),
+    "template-status": lambda: fields("AnalysisTemplate", "status"),
     "settings": settings,
     "meters": meters,
 }

@@ -49,6 +49,12 @@ CANARY: dict[str, Any] = {
         "alerts": [{"name": "ops", "severity": "warn", "providerRef": {"name": "slack"}}],
     },
 }
+TEMPLATED: dict[str, Any] = {
+    "name": "queue-depth",
+    "thresholdRange": {"max": 100},
+    "templateRef": {"name": "queue-depth", "namespace": "monitoring"},
+    "templateVariables": {"queue": "orders"},
+}
 REQUEST: dict[str, Any] = {
     "canary": "podinfo",
     "verb": "approve",
@@ -56,6 +62,18 @@ REQUEST: dict[str, Any] = {
     "step": 3,
     "by": "ann@example.com",
     "reason": "checked with support",
+}
+TEMPLATE: dict[str, Any] = {
+    "description": "Messages waiting in the canary's queue",
+    "unit": "messages",
+    "provider": {
+        "type": "prometheus",
+        "address": "http://prometheus:9090",
+        "secretRef": {"name": "prometheus-login"},
+    },
+    "args": [{"name": "queue"}, {"name": "vhost", "value": "/", "description": "the virtual host"}],
+    "query": 'sum(queue_depth{namespace="{{ namespace }}", queue="{{ variables.queue }}",'
+    ' vhost="{{variables.vhost}}"})',
 }
 PROVIDER: dict[str, Any] = {"type": "slack", "channel": "releases", "secretRef": {"name": "hook"}}
 
@@ -92,6 +110,16 @@ def provider(name: str, **changes: Any) -> dict[str, Any]:
     return obj("AlertProvider", name, changed(PROVIDER, **changes))
 
 
+def template(name: str, **changes: Any) -> dict[str, Any]:
+    return obj("AnalysisTemplate", name, changed(TEMPLATE, **changes))
+
+
+def cluster_template(name: str, **changes: Any) -> dict[str, Any]:
+    secret = {"name": "prometheus-login", "namespace": "monitoring"}
+    spec = changed(changed(TEMPLATE, provider__secretRef=secret), **changes)
+    return obj("ClusterAnalysisTemplate", name, spec)
+
+
 def analysis(name: str, **fields: Any) -> dict[str, Any]:
     """A canary whose analysis has further fields."""
     return canary(name, **{f"analysis__{field}": value for field, value in fields.items()})
@@ -101,9 +129,35 @@ def metric(name: str, value: object) -> dict[str, Any]:
     return canary(name, analysis__metrics=[value])
 
 
+def comparing(**changes: Any) -> dict[str, Any]:
+    return metric("x", {"name": "errors", "compare": changes})
+
+
+def objective(value: object) -> dict[str, Any]:
+    return metric("x", {"name": "slo", "objective": value})
+
+
+def templated(**changes: Any) -> dict[str, Any]:
+    return metric("x", changed(TEMPLATED, **changes))
+
+
+def asked(server: object) -> dict[str, Any]:
+    return analysis("x", metricsServer=server)
+
+
 TARGET = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podinfo-v1"}
 RANGE = {"min": 99, "max": 98}
 LIMIT = "atMost"  # codespell:ignore
+STAY = {"weight": 5, "for": "2m"}
+ERRORS: dict[str, Any] = {"name": "errors", "compare": {}}
+SLO: dict[str, Any] = {"name": "slo", "objective": {"maxErrorRate": 0.01}}
+SLOW: dict[str, Any] = {"le": 500, "maxFraction": 0.01}
+SERVER = {"address": "http://thanos.monitoring:9090/prometheus"}
+BEARER = {"authorization": "Bearer x"}
+GIVEN = {"templateVariables": {"queue": "orders"}}
+OF_ALL = "ClusterAnalysisTemplate"
+MANY_WORDS = {f"word{n}": "x" for n in range(11)}
+MANY_ARGS = [{"name": name, "value": "x" * 512} for name in MANY_WORDS]
 MANY_STEPS = [{"weight": weight} for weight in range(1, 52)]
 MANY_ALERTS = [{"name": f"a{n}", "providerRef": {"name": "slack"}} for n in range(11)]
 MANY_METRICS = [query("vector(1)") | {"name": f"m{n}"} for n in range(21)]
@@ -137,9 +191,6 @@ _CANARIES: list[tuple[str, dict[str, Any], str]] = [
     ("deadline-duration", canary("x", progressDeadlineSeconds="10m"), "progressDeadlineSeconds"),
     ("deadline-fraction", canary("x", progressDeadlineSeconds=1.5), "progressDeadlineSeconds"),
     ("suspend-text", canary("x", suspend="yes"), "suspend"),
-    ("no-analysis", canary("x", analysis=GONE), "analysis.metrics"),
-    ("no-metrics", canary("x", analysis__metrics=GONE), "analysis.metrics"),
-    ("empty-metrics", canary("x", analysis__metrics=[]), "analysis.metrics"),
     ("interval-without-unit", analysis("x", interval="60"), "analysis.interval"),
     ("interval-number", analysis("x", interval=60), "analysis.interval"),
     ("interval-negative", analysis("x", interval="-1m"), "analysis.interval"),
@@ -165,7 +216,9 @@ _CANARIES: list[tuple[str, dict[str, Any], str]] = [
     ("steps-empty", analysis("x", steps=[]), "steps"),
     ("steps-too-many", analysis("x", steps=MANY_STEPS), "steps"),
     ("step-without-weight", analysis("x", steps=[{"for": "1m"}]), "steps[0].weight"),
-    ("step-at-most", analysis("x", steps=[{"weight": 5, LIMIT: "1m"}]), LIMIT),
+    ("step-at-most-below-for", analysis("x", steps=[STAY | {LIMIT: "1m59s"}]), LIMIT),
+    ("step-at-most-below-interval", analysis("x", steps=[{"weight": 5, LIMIT: "59s"}]), LIMIT),
+    ("step-at-most", analysis("x", steps=[{"weight": 5, LIMIT: "long"}]), LIMIT),
     ("step-for", analysis("x", steps=[{"weight": 5, "for": "soon"}]), "steps[0].for"),
     ("step-approval", analysis("x", steps=[{"weight": 5, "approval": 1}]), "steps[0].approval"),
     ("ready-threshold", analysis("x", canaryReadyThreshold=101), "canaryReadyThreshold"),
@@ -186,6 +239,60 @@ _CANARIES: list[tuple[str, dict[str, Any], str]] = [
     ("metric-name", metric("x", query("vector(1)") | {"name": "a_b"}), "metrics[0].name"),
     ("metric-interval", metric("x", SUCCESS | {"interval": "0s"}), "metrics[0].interval"),
     ("metric-template", metric("x", SUCCESS | {"templateRef": {"name": "a"}}), "templateRef"),
+    ("two-gates-in-one", metric("x", ERRORS | {"thresholdRange": {"max": 1}}), "thresholdRange"),
+    ("three-gates", metric("x", ERRORS | SLO | {"name": "errors"}), "objective"),
+    ("compare-other-name", metric("x", {"name": "faults", "compare": {}}), "compare"),
+    ("compare-query", metric("x", ERRORS | {"query": "vector(1)"}), "query"),
+    ("compare-interval", metric("x", ERRORS | {"interval": "1m"}), "interval"),
+    ("compare-ratio-below-1", comparing(ratio=0.9), "compare.ratio"),
+    ("compare-ratio-101", comparing(ratio=101), "compare.ratio"),
+    ("compare-ratio-text", comparing(ratio="2"), "compare.ratio"),
+    ("compare-delta-per-cent", comparing(delta=1), "is a fraction: 0.01 is 1 %"),
+    ("compare-delta-negative", comparing(delta=-0.1), "compare.delta"),
+    ("compare-unknown-field", comparing(margin=1), "margin"),
+    ("objective-empty", objective({}), "objective"),
+    ("objective-both", objective({"maxErrorRate": 0.1, "latency": SLOW}), "objective"),
+    ("objective-rate-per-cent", objective({"maxErrorRate": 1}), "is a fraction: 0.01 is 1 %"),
+    ("objective-rate-zero", objective({"maxErrorRate": 0}), "objective.maxErrorRate"),
+    ("objective-slow-99", objective({"latency": SLOW | {"maxFraction": 99}}), "is a fraction"),
+    ("objective-edge-zero", objective({"latency": SLOW | {"le": 0}}), "latency.le"),
+    ("objective-edge-text", objective({"latency": SLOW | {"le": "+Inf"}}), "latency.le"),
+    ("objective-without-edge", objective({"latency": {"maxFraction": 0.1}}), "latency.le"),
+    ("objective-of-a-builtin", metric("x", SLO | {"name": "request-duration"}), "thresholdRange"),
+    ("template-and-query", templated(query="vector(1)"), "templateRef"),
+    ("template-without-range", templated(thresholdRange=GONE), "thresholdRange"),
+    ("template-and-compare", templated(thresholdRange=GONE, compare={}), "templateRef"),
+    ("template-without-name", templated(templateRef={}), "templateRef.name"),
+    ("template-kind", templated(templateRef__kind="MetricTemplate"), "templateRef.kind"),
+    ("cluster-template-namespace", templated(templateRef__kind=OF_ALL), "templateRef"),
+    ("template-variable-name", templated(templateVariables={"a b": "c"}), "templateVariables"),
+    ("template-variable-value", templated(templateVariables={"a": 1}), "templateVariables"),
+    ("template-variables-too-many", templated(templateVariables=MANY_WORDS), "templateVariables"),
+    ("variables-without-template", metric("x", SUCCESS | GIVEN), "templateVariables"),
+    ("alpha-zero", analysis("x", alpha=0), "analysis.alpha"),
+    ("alpha-per-cent", analysis("x", alpha=1), "analysis.alpha"),
+    ("alpha-text", analysis("x", alpha="0.01"), "analysis.alpha"),
+    ("preset-unknown", analysis("x", preset="strict"), "analysis.preset"),
+    ("evaluate-too-often", analysis("x", evaluateEvery="999ms"), "analysis.evaluateEvery"),
+    ("evaluate-too-rarely", analysis("x", evaluateEvery="5m1s"), "analysis.evaluateEvery"),
+    ("reporter-unknown", analysis("x", reporter="gateway"), "analysis.reporter"),
+    ("grpc-empty", analysis("x", grpcGood=[]), "analysis.grpcGood"),
+    ("grpc-17", analysis("x", grpcGood=[0, 17]), "analysis.grpcGood[1]"),
+    ("grpc-name", analysis("x", grpcGood=["OK", "NotFound"]), "analysis.grpcGood[1]"),
+    ("grpc-without-ok", analysis("x", grpcGood=["NOT_FOUND"]), "analysis.grpcGood"),
+    ("server-without-address", asked({"secretRef": {"name": "a"}}), "metricsServer.address"),
+    ("server-login", asked({"address": "http://ann:pw@prometheus:9090"}), "has a login in it"),
+    ("server-login-without-password", asked({"address": "https://ann@a/b"}), "has a login in it"),
+    ("server-scheme", asked({"address": "prometheus:9090"}), "metricsServer.address"),
+    ("server-query", asked({"address": "http://a/?b=c"}), "metricsServer.address"),
+    ("server-secret", asked(SERVER | {"secretRef": {}}), "metricsServer.secretRef.name"),
+    ("server-delay", asked(SERVER | {"delay": "11m"}), "metricsServer.delay"),
+    ("server-header-name", asked(SERVER | {"headers": {"a b": "c"}}), "metricsServer.headers"),
+    ("server-header-value", asked(SERVER | {"headers": {"a": "b\r\nc"}}), "metricsServer.headers"),
+    ("server-header-login", asked(SERVER | {"headers": BEARER}), "secretRef"),
+    ("server-header-own", asked(SERVER | {"headers": {"Content-Type": "a"}}), "Content-*"),
+    ("server-headers-too-many", asked(SERVER | {"headers": MANY_WORDS}), "metricsServer.headers"),
+    ("server-type", asked(SERVER | {"type": "prometheus"}), "type"),
     ("no-data-then", analysis("x", noData={"then": "Abort"}), "noData.then"),
     ("no-data-after", analysis("x", noData={"after": "never"}), "noData.after"),
     ("unavailable-advance", analysis("x", unavailable={"then": "Advance"}), "unavailable.then"),
@@ -220,7 +327,32 @@ _OTHERS: list[tuple[str, dict[str, Any], str]] = [
     ("channel-empty", provider("x", channel=""), "channel"),
     ("provider-unknown-field", provider("x", proxy="http://proxy"), "proxy"),
 ]
-BAD_OBJECTS = [Bad(*case) for case in (*_CANARIES, *_OTHERS)]
+_TEMPLATES: list[tuple[str, dict[str, Any], str]] = [
+    ("template-without-query", template("x", query=GONE), "query"),
+    ("template-query-empty", template("x", query=""), "query"),
+    ("template-query-too-long", template("x", query="1+" * 2048 + "1"), "query"),
+    ("template-unclosed", template("x", query='x{a="{{ name"}'), "query"),
+    ("template-unknown", template("x", query='x{a="{{ pod }}"}'), "query"),
+    ("template-undeclared", template("x", args=GONE), "args"),
+    ("template-other-declared", template("x", args=[{"name": "queues"}]), "args"),
+    ("template-unnamed-variable", template("x", query="x > {{ variables. }}"), "query"),
+    ("template-args-same-name", template("x", args=[{"name": "queue"}] * 2), "args"),
+    ("template-args-too-many", template("x", args=MANY_ARGS), "args"),
+    ("template-arg-name", template("x", args___0__name="a-b"), "args[0].name"),
+    ("template-arg-without-name", template("x", args___0__name=GONE), "name"),
+    ("template-arg-value", template("x", args___1__value=7), "args[1].value"),
+    ("template-unit", template("x", unit="m" * 33), "unit"),
+    ("template-description", template("x", description="m" * 1025), "description"),
+    ("template-unknown-field", template("x", interval="1m"), "interval"),
+    ("provider-of-a-template", template("x", provider__type="datadog"), "provider.type"),
+    ("provider-without-type", template("x", provider__type=GONE), "type"),
+    ("provider-without-address", template("x", provider__address=GONE), "address"),
+    ("provider-login", template("x", provider__address="http://a:b@c"), "has a login in it"),
+    ("provider-secret-namespace", template("x", provider__secretRef__namespace="a"), "namespace"),
+    ("cluster-secret", cluster_template("x", provider__secretRef__namespace=GONE), "namespace"),
+    ("cluster-undeclared", cluster_template("x", args=GONE), "args"),
+]
+BAD_OBJECTS = [Bad(*case) for case in (*_CANARIES, *_OTHERS, *_TEMPLATES)]
 
 STEPS = [{"weight": 5, "for": "2m"}, {"weight": 50, "for": "1h30m", "approval": True}]
 _WEBHOOK = {"type": "webhook", "address": "http://receiver.demo:8080/hook?a=b"}
@@ -231,6 +363,34 @@ GOOD_OBJECTS = [
     obj("Canary", "least", _MINIMAL),
     canary("whole-floats", progressDeadlineSeconds=600.0, analysis__threshold=5.0),
     canary("nulls", analysis__alerts=None, analysis__interval=None, slots___0__subset=None),
+    canary("no-analysis", analysis=GONE),
+    analysis("no-metrics", metrics=[]),
+    analysis("the-usual-gates", metrics=[ERRORS, {"name": "latency", "compare": {}}]),
+    analysis(
+        "gates",
+        metrics=[
+            {"name": "errors", "compare": {"ratio": 1, "delta": 0}},
+            {"name": "latency", "objective": {"latency": {"le": 0.5, "maxFraction": 0.999}}},
+            SLO,
+        ],
+        alpha=0.5,
+        preset="quiet",
+        evaluateEvery="5m",
+        reporter="waypoint",
+        grpcGood=[0, "NOT_FOUND", 16.0],
+        steps=[STAY | {LIMIT: "2m"}, {"weight": 50, LIMIT: "1m"}],
+    ),
+    metric("with-template", TEMPLATED),
+    metric(
+        "with-cluster-template",
+        changed(TEMPLATED, templateRef={"kind": OF_ALL, "name": "a.b"}, templateVariables=GONE),
+    ),
+    metric("threshold-named-errors", query("vector(1)") | {"name": "errors"}),
+    analysis(
+        "server",
+        metricsServer=SERVER
+        | {"secretRef": {"name": "a"}, "headers": {"X-Scope-OrgID": "a|b"}, "delay": "30s"},
+    ),
     analysis("step-weights", stepWeights=[1, 5, 25, 100]),
     analysis("fifty-steps", steps=MANY_STEPS[:50]),
     analysis("steps", steps=STEPS, canaryReadyThreshold=50, unavailable={"then": "RollBack"}),
@@ -243,4 +403,9 @@ GOOD_OBJECTS = [
     request("promote", verb="promote", step=GONE, reason=GONE),
     provider("slack"),
     obj("AlertProvider", "webhook", _WEBHOOK),
+    template("template"),
+    template("template-of-nothing", args=GONE, provider=GONE, unit=GONE, query="vector(1)"),
+    template("template-with-ten", args=MANY_ARGS[:10], query="{{ variables.word9 }}"),
+    template("template-longest", query="{{variables.queue}}+" * 200 + "1"),
+    cluster_template("template-for-all"),
 ]

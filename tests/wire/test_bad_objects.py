@@ -50,6 +50,7 @@ def test_what_stands_around_the_spec_is_checked_too() -> None:
     assert mistakes(document | {"apiVersion": "canaryd.io/v1"}) == (
         "apiVersion must be canaryd.io/v1beta1",
     )
-    assert mistakes(obj("AnalysisTemplate", "x", {})) == (
-        "kind must be one of Canary, CanaryRequest, AlertProvider",
+    assert mistakes(obj("MetricTemplate", "x", {})) == (
+        "kind must be one of Canary, CanaryRequest, AlertProvider, AnalysisTemplate,"
+        " ClusterAnalysisTemplate",
     )

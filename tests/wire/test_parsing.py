@@ -10,16 +10,28 @@ import pytest
 from msgspec import Raw
 
 from canaryd.model.decision import Answer, RequestState
+from canaryd.model.gates import (
+    TOLERATED,
+    Compare,
+    Counted,
+    Evidential,
+    MetricsServer,
+    Objective,
+    Preset,
+    Reporter,
+    Tolerance,
+)
 from canaryd.model.names import Key, Revision
 from canaryd.model.provider import AlertProvider, ProviderType
 from canaryd.model.snapshot import Problem, Request, Verb
 from canaryd.model.spec import Alert, Bounds, MissingPolicy, Otherwise, Severity, Spec, Step
+from canaryd.model.template import TemplateKind, TemplateRef
 from canaryd.wire.canary import parse_spec
 from canaryd.wire.fields import parse_duration
 from canaryd.wire.provider import parse_provider
 from canaryd.wire.request import parse_request, render_answer
 from canaryd.wire.watch import Meta, ProviderObject, RequestObject
-from tests.wire.bad_objects import CANARY, GONE, PROVIDER, REQUEST, changed
+from tests.wire.bad_objects import CANARY, GONE, PROVIDER, REQUEST, TEMPLATED, changed
 
 NOW = datetime(2026, 11, 21, 4, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -47,6 +59,7 @@ def test_every_default_is_filled_in() -> None:
     assert spec.analysis.no_data == MissingPolicy(timedelta(minutes=10), Otherwise.HOLD)
     assert spec.analysis.unavailable == MissingPolicy(timedelta(minutes=30), Otherwise.HOLD)
     assert [step.weight for step in spec.analysis.steps] == list(range(10, 101, 10))
+    assert spec.analysis.evidence == Evidential()
 
 
 def test_everything_written_arrives() -> None:
@@ -94,6 +107,144 @@ def test_a_step_stays_for_the_interval_unless_it_says_otherwise() -> None:
         (50, 2 * MINUTE, True),
     ]
     assert isinstance(spec.analysis.steps[0], Step)
+
+
+@pytest.mark.parametrize(
+    ("interval", "step", "most"),
+    [
+        ("10s", {}, timedelta(minutes=5)),
+        ("2m", {}, timedelta(minutes=10)),
+        ("1m", {"for": "30m"}, timedelta(minutes=30)),
+        ("1m", {"for": "2m", "atMost": "2m30s"}, timedelta(seconds=150)),
+    ],
+)
+def test_a_step_stays_at_most_five_intervals_unless_it_says_otherwise(
+    interval: str, step: dict[str, Any], most: timedelta
+) -> None:
+    steps = [{"weight": 5} | step]
+    spec = parsed(changed(CANARY, analysis__steps=steps, analysis__interval=interval))
+
+    assert spec.analysis.steps[0].most == most
+
+
+def test_steps_that_are_not_written_out_have_a_most_stay_as_well() -> None:
+    spec = parsed(changed(CANARY, analysis__interval="2m", analysis__stepWeights=[1, 100]))
+
+    assert [step.most for step in spec.analysis.steps] == [timedelta(minutes=10)] * 2
+
+
+USUAL = (
+    Compare("errors", Counted.ERRORS, Tolerance(1.1, 0.0005)),
+    Compare("latency", Counted.LATENCY, Tolerance(1.1, 0.002)),
+)
+
+
+@pytest.mark.parametrize("analysis", [GONE, {}, {"metrics": []}, {"metrics": None}])
+def test_without_metrics_errors_and_latency_are_compared(analysis: Any) -> None:
+    found = parsed(changed(CANARY, analysis=analysis)).analysis
+
+    assert found.evidence == Evidential(gates=USUAL)
+    assert found.metrics == ()
+
+
+def test_what_shall_not_be_judged_has_no_gates() -> None:
+    evidence = parsed(changed(CANARY, analysis=GONE, skipAnalysis=True)).analysis.evidence
+
+    assert evidence.gates == ()
+
+
+def test_a_canary_with_thresholds_only_is_judged_by_them_only() -> None:
+    assert parsed(CANARY).analysis.evidence.gates == ()
+
+
+@pytest.mark.parametrize("preset", Preset)
+@pytest.mark.parametrize("counted", Counted)
+def test_the_preset_says_what_is_tolerated_where_the_gate_does_not(
+    preset: Preset, counted: Counted
+) -> None:
+    def tolerated(compare: dict[str, float]) -> Tolerance:
+        metrics = [{"name": counted.value, "compare": compare}]
+        spec = parsed(changed(CANARY, analysis={"metrics": metrics, "preset": preset.value}))
+        (gate,) = spec.analysis.evidence.gates
+        assert isinstance(gate, Compare)
+        return gate.tolerance
+
+    usual = TOLERATED[preset, counted]
+    assert tolerated({}) == usual
+    assert tolerated({"ratio": 3}) == Tolerance(3, usual.delta)
+    assert tolerated({"delta": 0}) == Tolerance(usual.ratio, 0)
+
+
+def test_everything_written_about_evidence_arrives() -> None:
+    slow = {"latency": {"le": 500, "maxFraction": 0.01}}
+    analysis = {
+        "metrics": [
+            {"name": "slo", "objective": {"maxErrorRate": 0.001}},
+            {"name": "latency", "objective": slow},
+        ],
+        "alpha": 0.05,
+        "evaluateEvery": "30s",
+        "reporter": "source",
+        "grpcGood": ["OK", 5, "UNAUTHENTICATED"],
+    }
+
+    assert parsed(changed(CANARY, analysis=analysis)).analysis.evidence == Evidential(
+        gates=(
+            Objective("slo", Counted.ERRORS, 0.001),
+            Objective("latency", Counted.LATENCY, 0.01, 500),
+        ),
+        alpha=0.05,
+        evaluate_every=timedelta(seconds=30),
+        reporter=Reporter.SOURCE,
+        grpc_good=frozenset({"0", "5", "16"}),
+    )
+
+
+def test_a_metrics_servers_secret_is_in_the_canarys_namespace() -> None:
+    server = {
+        "address": "https://mimir:8080/prometheus",
+        "secretRef": {"name": "login"},
+        "headers": {"X-Scope-OrgID": "shop"},
+        "delay": "30s",
+    }
+    found = parsed(changed(CANARY, analysis__metricsServer=server)).analysis.server
+
+    assert found == MetricsServer(
+        address="https://mimir:8080/prometheus",
+        secret=Key("demo", "login"),
+        headers={"X-Scope-OrgID": "shop"},
+        delay=timedelta(seconds=30),
+    )
+
+
+def test_without_a_metrics_server_the_daemons_is_asked() -> None:
+    assert parsed(CANARY).analysis.server is None
+
+
+@pytest.mark.parametrize(
+    ("ref", "found"),
+    [
+        ({}, TemplateRef(TemplateKind.NAMESPACED, "demo", "queue")),
+        ({"namespace": "other"}, TemplateRef(TemplateKind.NAMESPACED, "other", "queue")),
+        ({"kind": "ClusterAnalysisTemplate"}, TemplateRef(TemplateKind.CLUSTER, "", "queue")),
+    ],
+)
+def test_a_template_is_looked_for_where_the_canary_is(
+    ref: dict[str, Any], found: TemplateRef
+) -> None:
+    metric = changed(TEMPLATED, templateRef={"name": "queue"} | ref)
+    (read,) = parsed(changed(CANARY, analysis__metrics=[metric])).analysis.metrics
+
+    assert (read.template, read.variables, read.query) == (found, {"queue": "orders"}, None)
+
+
+def test_a_login_in_an_address_is_refused_without_repeating_it() -> None:
+    server = {"address": "http://ann:hunter2@prometheus:9090"}
+    problem = parse_spec(orjson.dumps(changed(CANARY, analysis__metricsServer=server)), "demo")
+
+    assert isinstance(problem, Problem)
+    assert "put username and password into a Secret" in problem.message
+    assert "hunter2" not in problem.message
 
 
 @pytest.mark.parametrize(

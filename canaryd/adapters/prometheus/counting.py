@@ -1,4 +1,4 @@
-"""Asks for tiles: groups in one query, halved when that is too much, closely where it matters."""
+"""Asks for tiles: groups in one query, halved when that is too much, exactly where it matters."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from canaryd.adapters.prometheus import tile_answers, tiles
+from canaryd.adapters.prometheus import swift, tile_answers, tiles
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.client import Client, Inquiry
 from canaryd.adapters.prometheus.session import Reply
@@ -34,8 +34,14 @@ class Counting:
                 tasks.create_task(self._ask(group, time))
 
     async def _ask(self, group: tiles.Group, time: ServerTime) -> None:
+        end, window = group.questions[0].end, group.questions[0].window
+
         def read(reply: Reply) -> _Round | Trouble:
-            found = tile_answers.read(reply)
+            found = (
+                tile_answers.read(reply)
+                if group.closely
+                else swift.read(reply, start=end - window, end=end)
+            )
             if isinstance(found, Trouble):
                 return found
             return {
@@ -43,7 +49,10 @@ class Counting:
                 for asked in group.questions
             }
 
-        inquiry = Inquiry(tiles.tile(group), group.questions[0].end)
+        if group.closely:
+            inquiry = Inquiry(tiles.exact(group), end)
+        else:
+            inquiry = Inquiry(swift.query(group), end, span=window, step=window)
         result = await self._client.ask(inquiry, read)
         if isinstance(result, Trouble):
             await self._in_trouble(group, time, result)

@@ -29,6 +29,9 @@ Service = tuple[str, str]
 LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 """No scrape is later, in seconds since 1970."""
 
+STAMPS = frozenset({tiles.AT_END, tiles.AT_START})
+NATIVE = "the answer holds native histograms, which cannot be counted"
+
 
 @dataclass(slots=True)
 class Seen:
@@ -37,6 +40,8 @@ class Seen:
     rows: list[Row] = field(default_factory=list[Row])
     pods: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     services: set[Service] = field(default_factory=set[Service])
+    unsure: set[str] = field(default_factory=set[str])
+    """Pods whose rows may be wrong."""
     fault: str = ""
 
     def said(self, part: str, pod: str) -> float | None:
@@ -51,6 +56,12 @@ class Found:
     reservation: str
     seen: dict[Side, Seen] = field(default_factory=dict[Side, Seen])
     lost: list[tuple[Service, Row]] = field(default_factory=list[tuple[Service, Row]])
+    shifted: bool = False
+    """The answer is of other instants than were asked about."""
+
+    def of(self, labels: Mapping[str, str]) -> Seen:
+        """What was said of the workload that these labels name; raises KeyError, TypeError."""
+        return self.seen.setdefault((labels[NAMESPACE], labels[WORKLOAD]), Seen())
 
 
 def read(reply: Reply) -> Found | Trouble:
@@ -74,25 +85,31 @@ def _take(found: Found, line: Mapping[str, Any]) -> None:
     labels: Mapping[str, str] = line["metric"]
     part = labels[tiles.PART]
     if part == tiles.LOST:
-        if (row := _lost(labels, number(line["value"]))) is not None:
-            found.lost.append((_service(labels), row))
+        lose(found, labels, number(line["value"]))
         return
-    seen = found.seen.setdefault((labels[NAMESPACE], labels[WORKLOAD]), Seen())
+    seen = found.of(labels)
     if part == tiles.SERVED:
-        seen.services.add(_service(labels))
+        seen.services.add(service(labels))
         return
     pod = text(labels, "pod")
     if "value" not in line and "histogram" in line:
-        seen.fault = seen.fault or "the answer holds native histograms, which cannot be counted"
+        seen.fault = seen.fault or NATIVE
         return
     value = number(line["value"])
-    if not 0 <= value < (LAST if part in {tiles.AT_END, tiles.AT_START} else math.inf):
-        seen.fault = seen.fault or f"the answer says {value:g} of pod {pod or '(none)'}"
+    if not sane(seen, pod, value, below=LAST if part in STAMPS else math.inf):
         return
     if part in {tiles.COUNTS, tiles.TIMED}:
         seen.rows.append(row_of(labels, pod, value))
     else:
         seen.pods.setdefault(part, {})[pod] = value
+
+
+def sane(seen: Seen, pod: str, value: float, *, below: float = math.inf) -> bool:
+    """Whether a value can be what it should be; else that is noted with the workload."""
+    if 0 <= value < below:
+        return True
+    seen.fault = seen.fault or f"the answer says {value:g} of pod {pod or '(none)'}"
+    return False
 
 
 def row_of(labels: Mapping[str, str], pod: str, count: float) -> Row:
@@ -119,17 +136,19 @@ def text(labels: Mapping[str, str], name: str) -> str:
     return value
 
 
-def _service(labels: Mapping[str, str]) -> Service:
+def service(labels: Mapping[str, str]) -> Service:
+    """Return the Service that a line is about; raises TypeError."""
     return text(labels, tiles.SERVICE_NAMESPACE), text(labels, tiles.SERVICE)
 
 
-def _lost(labels: Mapping[str, str], count: float) -> Row | None:
-    code, grpc = text(labels, "response_code"), text(labels, "grpc_response_status")
+def lose(found: Found, labels: Mapping[str, str], count: float) -> None:
+    """Note requests that reached no workload, if they failed; raises ValueError, TypeError."""
     if not 0 <= count < math.inf:
         raise ValueError(count)
-    if code != "0" and not code.startswith("5") and grpc in {"", "0"}:
-        return None
-    return Row(tiles.UNKNOWN, "", count, code=code, grpc=grpc)
+    code, grpc = text(labels, "response_code"), text(labels, "grpc_response_status")
+    if code == "0" or code.startswith("5") or grpc not in {"", "0"}:
+        row = Row(tiles.UNKNOWN, "", count, code=code, grpc=grpc)
+        found.lost.append((service(labels), row))
 
 
 def tile_of(
@@ -145,7 +164,7 @@ def tile_of(
     if (again := _repeated(rows)) is not None:
         return Failed(Answered.NO_DATA, again)
     pods = list(_pods(asked, known))
-    if not closely and not _all_there(asked, rows, pods):
+    if not closely and (found.shifted or not _certain(known, rows, pods)):
         return None
     lost = _lost_of(found, known.values())
     return Tile(
@@ -202,14 +221,18 @@ def _instant(stamp: float | None) -> datetime | None:
     return None if stamp is None else datetime.fromtimestamp(stamp, UTC)
 
 
-def _all_there(asked: TileQuestion, rows: Iterable[Row], pods: Iterable[Presence]) -> bool:
-    """Whether every pod that counts was seen at the end, at the start and a warm-up before."""
+def _certain(known: Mapping[str, Seen], rows: Iterable[Row], pods: Iterable[Presence]) -> bool:
+    """Whether every pod that counts is sure, and was there all the time from a warm-up before."""
     steady = {
         (pod.workload, pod.pod)
         for pod in pods
         if pod.at_end is not None and pod.at_start is not None and pod.warm
     }
-    return all((row.workload, row.pod) in steady for row in rows if row.pod)
+    return all(
+        row.pod not in known[row.workload].unsure
+        and (not row.pod or (row.workload, row.pod) in steady)
+        for row in rows
+    )
 
 
 def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:

@@ -1,0 +1,364 @@
+"""What tiles are asked for, and what is made of good, bad and absurd answers to them."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from datetime import timedelta
+
+import orjson
+import promql_parser
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from canaryd.adapters.prometheus import tile_answers, tiles
+from canaryd.adapters.prometheus.answers import Trouble
+from canaryd.adapters.prometheus.edges import spellings
+from canaryd.adapters.prometheus.session import Reply
+from canaryd.model.answered import Answered
+from canaryd.model.gates import Reporter
+from canaryd.model.names import Key
+from canaryd.model.question import Failed
+from canaryd.model.tile import Row, Tile
+from tests.adapters.asking import (
+    TIME,
+    Line,
+    asking,
+    line,
+    lines,
+    steady,
+    tile_question,
+    tile_told,
+)
+from tests.adapters.fakes import NOON
+from tests.adapters.misbehaving import Behaviour, hang, http, json, misbehaving, raw, refused
+
+
+def group(*names: str, **changes: object) -> tiles.Group:
+    asked = [tile_question(name, **changes) for name in names]  # type: ignore[arg-type]
+    (only,) = tiles.grouped(asked, 50)
+    return only
+
+
+async def test_a_tile_is_one_query_at_its_end() -> None:
+    async with misbehaving(lines(*steady())) as server, asking(server) as metrics:
+        told = await metrics.tiles([tile_question()], time=TIME)
+        assert len(server.heard) == 1
+        assert float(server.heard[0].form["time"]) == NOON.timestamp()
+    made = told[Key("demo", "podinfo")]
+    assert isinstance(made, Tile)
+    assert (made.start, made.end) == (NOON - timedelta(seconds=10), NOON)
+    assert (made.skew, made.scrape, made.reservation) == (TIME.skew, TIME.scrape, "")
+    assert [(row.workload, row.code, row.count) for row in made.rows] == [
+        ("podinfo-v1", "200", 10.0),
+        ("podinfo-v2", "200", 10.0),
+    ]
+    assert all(pod.warm and pod.known for pod in made.pods)
+
+
+async def test_fifty_canaries_share_one_query_and_each_gets_its_own_tile() -> None:
+    names = [f"app{number}" for number in range(50)]
+    everything = [one for name in names for one in steady(name)]
+    async with misbehaving(lines(*everything)) as server, asking(server) as metrics:
+        told = await metrics.tiles([tile_question(name) for name in names], time=TIME)
+        assert len(server.heard) == 1
+    for name in names:
+        made = told[Key("demo", name)]
+        assert isinstance(made, Tile)
+        assert {row.workload for row in made.rows} == {f"{name}-v1", f"{name}-v2"}
+
+
+def test_only_questions_about_the_same_instants_share_a_query() -> None:
+    asked = [
+        tile_question("a"),
+        tile_question("b", after=1),
+        tile_question("c", window=20),
+        tile_question("d", warm_up=0),
+        tile_question("e", reporter=Reporter.SOURCE),
+        tile_question("f", edges=(50.0,)),
+        tile_question("g", edges=None),
+        tile_question("h"),
+    ]
+    made = [[one.key.name for one in pack.questions] for pack in tiles.grouped(asked, 50)]
+    assert made == [["a", "h"], ["b"], ["c"], ["d"], ["e"], ["f"], ["g"]]
+
+
+def test_a_group_asks_for_the_edges_that_anybody_wants_and_for_all_requests() -> None:
+    asked = [tile_question("a", edges=(50.0,)), tile_question("b", edges=(100.0, 0.5))]
+    (pack,) = tiles.grouped(asked, 50)
+    assert pack.edges == {0.5, 50.0, 100.0, math.inf}
+    assert group("a", edges=None).edges is None
+    assert group("a").edges == frozenset()
+
+
+@pytest.mark.parametrize("reporter", list(Reporter))
+@pytest.mark.parametrize("edges", [(), (0.1, 50.0, 1800000.0), None])
+@pytest.mark.parametrize("closely", [True, False])
+def test_what_is_asked_is_promql(
+    reporter: Reporter, edges: tuple[float, ...] | None, closely: bool
+) -> None:
+    asked = group("a", "b.c", edges=edges, reporter=reporter)
+    query = tiles.tile(tiles.Group(asked.questions, closely=closely))
+    promql_parser.parse(query)
+    assert ("istio_request_duration" in query) == (edges != ())
+    assert ("last_over_time" in query) == closely
+    assert f'reporter="{reporter.value}"' in query
+    assert "b\\\\.c-v1" in query
+
+
+@pytest.mark.parametrize(
+    ("edge", "spelt"),
+    [
+        (50.0, {"50", "50.0"}),
+        (0.5, {"0.5"}),
+        (0.1, {"0.1", "0.10000000000000000555111512312578"}),
+        (600000.0, {"600000", "600000.0"}),
+        (1800000.0, {"1800000", "1800000.0", "1.8e+06"}),
+        (math.inf, {"+Inf"}),
+    ],
+)
+def test_an_edge_is_found_however_it_is_spelt(edge: float, spelt: set[str]) -> None:
+    assert spelt <= set(spellings(edge))
+    assert {float(text) for text in spellings(edge)} == {edge}
+
+
+async def test_a_pod_of_another_revision_is_nobodys() -> None:
+    other = [
+        line("counts", "500", pod="podinfo-v2-0000-zzzzz", response_code="500"),
+        line("end", "1", pod="podinfo-v2-0000-zzzzz"),
+    ]
+    made = await tile_told(lines(*steady(), *other))
+    assert isinstance(made, Tile)
+    assert {row.pod for row in made.rows} == {"podinfo-v1-6d4c-a1b2c", "podinfo-v2-7f9c-a1b2c"}
+
+
+async def test_a_long_name_is_cut_as_kubernetes_cuts_it() -> None:
+    name = "n" * 60
+    pod = f"{name}-v2-7f9c-"[:58] + "a1b2c"
+    made = await tile_told(
+        lines(
+            *(
+                line(part, value, workload=f"{name}-v2", pod=pod, response_code="200")
+                for part, value in (("counts", "3"), ("end", "9"), ("start", "8"), ("warm", "1"))
+            )
+        ),
+        asked=tile_question(name),
+    )
+    assert isinstance(made, Tile)
+    assert [row.pod for row in made.rows] == [pod]
+
+
+async def test_a_pod_that_was_not_there_at_the_start_is_looked_at_closely() -> None:
+    young = [one for one in steady() if one["metric"]["part"] != "start"]
+    known = line("known", "1")
+    script = lines(*young), lines(*young, known)
+    async with misbehaving(*script) as server, asking(server) as metrics:
+        told = await metrics.tiles([tile_question(), tile_question("other")], time=TIME)
+        assert len(server.heard) == 2
+        assert "other" not in server.heard[1].form["query"]
+        assert "last_over_time" in server.heard[1].form["query"]
+        assert server.heard[1].form["time"] == server.heard[0].form["time"]
+    made = told[Key("demo", "podinfo")]
+    assert isinstance(made, Tile)
+    assert {pod.workload: (pod.at_start, pod.known) for pod in made.pods} == {
+        "podinfo-v1": (None, False),
+        "podinfo-v2": (None, True),
+    }
+
+
+async def test_each_canary_gets_only_the_edges_it_asked_for() -> None:
+    timed = [
+        line("timed", "1", workload=f"{name}-v2", pod=f"{name}-v2-7f9c-a1b2c", le=le)
+        for name in ("a", "b")
+        for le in ("50.0", "100.0", "+Inf")
+    ]
+    script = lines(*steady("a"), *steady("b"), *timed)
+    async with misbehaving(script) as server, asking(server) as metrics:
+        asked = [tile_question("a", edges=(50.0,)), tile_question("b", edges=(100.0,))]
+        told = await metrics.tiles(asked, time=TIME)
+    for name, edge in (("a", 50.0), ("b", 100.0)):
+        made = told[Key("demo", name)]
+        assert isinstance(made, Tile)
+        assert {row.edge for row in made.rows} == {None, edge, math.inf}
+
+
+async def test_requests_that_nobody_timed_are_named() -> None:
+    made = await tile_told(lines(*steady()), asked=tile_question(edges=(50.0,)))
+    assert isinstance(made, Tile)
+    assert "istio_request_duration_milliseconds_bucket are missing" in made.reservation
+    assert "native histograms" in made.reservation
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"warnings": ["one store is away"]}, "one store is away"),
+        ({"isPartial": True}, "partial"),
+        ({"infos": ["metric might not be a counter"]}, ""),
+    ],
+)
+async def test_a_doubtful_answer_is_a_tile_with_a_reservation(
+    more: dict[str, object], said: str
+) -> None:
+    made = await tile_told(lines(*steady(), **more))
+    assert isinstance(made, Tile)
+    assert said in made.reservation
+    assert bool(made.reservation) == bool(said)
+
+
+@pytest.mark.parametrize(
+    "too_much",
+    [
+        refused(422, "query processing would load too many samples"),
+        refused(400, "the query exceeds the limit of 4 MiB"),
+        http(413, b"<html>", kind="text/html"),
+        http(200, b" " * (8 << 20) + b" "),
+    ],
+    ids=["422", "400", "413", "large"],
+)
+async def test_a_group_that_is_too_much_is_halved(too_much: Behaviour) -> None:
+    everything = [one for name in "abcd" for one in steady(name)]
+    async with misbehaving(too_much, lines(*everything)) as server, asking(server) as metrics:
+        told = await metrics.tiles([tile_question(name) for name in "abcd"], time=TIME)
+        assert len(server.heard) == 3
+    assert len(told) == 4
+    assert all(isinstance(made, Tile) for made in told.values())
+
+
+async def test_a_single_canary_that_is_too_much_is_told_so() -> None:
+    made = await tile_told(refused(422, "too many samples"))
+    assert made == Failed(
+        Answered.REFUSED, "the metrics server refused the query: too many samples"
+    )
+
+
+async def test_a_dead_server_fails_every_tile_in_words() -> None:
+    async with misbehaving(hang) as server, asking(server, deadline=0.2) as metrics:
+        asked = [tile_question(f"app{number}", after=number) for number in range(20)]
+        told = await metrics.tiles(asked, time=TIME)
+    assert len(told) == 20
+    assert all(isinstance(made, Failed) and made.detail for made in told.values())
+
+
+def spoilt(place: int, **changes: object) -> list[Line]:
+    """A healthy answer with one line changed."""
+    made = steady()
+    made[place] = {**made[place], **changes}
+    return made
+
+
+LABELS: Line = line("counts", "1")["metric"]
+BAD_VALUES = ["NaN", "+Inf", "-Inf", "-1", "-0.0001", "nan", "Infinity", "1e400"]
+NO_VALUES = ["", "ten", None, 10, 10.5, True, [], {}, "0x1g", "1 2"]
+BAD_PAIRS: list[object] = [None, [], [1], "12", 7, {}, [[], []], {"1": "2"}]
+BAD_METRICS: list[object] = [
+    None, [], "x", 3, {}, {"part": "counts"}, {**LABELS, "pod": 7}, {**LABELS, "pod": None},
+    {**LABELS, "response_code": 200}, {**LABELS, "destination_workload": ["x"]},
+    {**LABELS, "destination_workload": {}}, {**LABELS, "le": "x"}, {**LABELS, "le": "NaN"},
+    {**LABELS, "le": None}, {**LABELS, "le": 50}, {"pod": "x"},
+]  # fmt: skip
+BAD_LINES: list[object] = [None, 1, "x", [], {}, {"value": [1, "1"]}, {"metric": LABELS}, [[]]]
+BAD_RESULTS: list[object] = [None, {}, "x", 7, True, [None], [[]], ["x"], {"a": 1}]
+BAD_DATA: list[object] = [None, [], "x", 7, {}, {"resultType": "vector"}, {"result": []}]
+BAD_KINDS: list[object] = ["matrix", "scalar", "string", "streams", "", None, 3, [], {}]
+BAD_BODIES: list[object] = [None, [], "x", 7, {}, {"status": "error"}, {"status": "success"}]
+BAD_BYTES = [
+    b"",
+    b"{",
+    b"<html>",
+    b"\xff\xfe",
+    b"null",
+    b"NaN",
+    b"[" * 5000,
+    b'{"status":"success"',
+]
+STATUSES = [100, 201, 204, 301, 302, 400, 401, 403, 404, 408, 418, 422, 429, 500, 502, 503, 504]
+
+
+def malformed() -> list[tuple[str, Behaviour]]:
+    made: list[tuple[str, Behaviour]] = []
+    for place in (0, 1, 2, 3):
+        made += [(f"{v} in {place}", lines(*spoilt(place, value=[1, v]))) for v in BAD_VALUES]
+    made += [(f"value {v!r}", lines(*spoilt(0, value=[1, v]))) for v in NO_VALUES]
+    made += [(f"pair {v!r}", lines(*spoilt(0, value=v))) for v in BAD_PAIRS]
+    made += [(f"metric {v!r}"[:60], lines(*spoilt(0, metric=v))) for v in BAD_METRICS]
+    made += [(f"line {v!r}"[:60], lines(*steady(), v)) for v in BAD_LINES]  # type: ignore[arg-type]
+    made += [(f"stamp {v}", lines(*spoilt(1, value=[1, v]))) for v in ("1e12", "9e99", "-5")]
+    made += [
+        (
+            f"result {v!r}",
+            json({"status": "success", "data": {"resultType": "vector", "result": v}}),
+        )
+        for v in BAD_RESULTS
+    ]
+    made += [(f"data {v!r}", json({"status": "success", "data": v})) for v in BAD_DATA]
+    made += [
+        (f"kind {v!r}", json({"status": "success", "data": {"resultType": v, "result": []}}))
+        for v in BAD_KINDS
+    ]
+    made += [(f"body {v!r}", json(v)) for v in BAD_BODIES]
+    made += [(f"bytes {v[:9]!r}", http(200, v)) for v in BAD_BYTES]
+    made += [(f"status {v}", http(v, b"{}")) for v in STATUSES if v != 100]
+    made += [("twice", lines(*steady(), steady()[0]))]
+    made += [("native", lines(*steady(), {"metric": LABELS, "histogram": [1, {"count": "2"}]}))]
+    made += [("cut", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", close=True))]
+    made += [("nothing", raw(b"", close=True)), ("garbage", raw(b"\x00" * 99, close=True))]
+    return made
+
+
+MALFORMED = malformed()
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [one for _, one in MALFORMED],
+    ids=[f"{number} {name}" for number, (name, _) in enumerate(MALFORMED)],
+)
+async def test_a_malformed_answer_is_a_failure_with_words(behaviour: Behaviour) -> None:
+    seen: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, what: seen.append(what))
+    made = await tile_told(behaviour, deadline=2)
+    assert isinstance(made, Failed), made
+    assert made.answered is not Answered.VALUE
+    assert made.detail
+    assert not seen
+
+
+def test_there_are_more_than_a_hundred_malformed_answers() -> None:
+    assert len(MALFORMED) > 100
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 1 << 53) | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=12,
+)
+nearly = st.fixed_dictionaries(
+    {
+        "metric": st.dictionaries(
+            st.sampled_from([*LABELS, "le", "response_code", "grpc_response_status"]),
+            st.sampled_from([*LABELS.values(), "end", "start", "timed", "+Inf", "50"]) | anything,
+        ),
+        "value": st.tuples(
+            st.integers(0, 1 << 40), st.sampled_from(["1", "2.5", "NaN", "-1"]) | anything
+        ),
+    }
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(result=st.lists(nearly | anything, max_size=6))
+def test_whatever_comes_is_a_tile_or_words(result: list[object]) -> None:
+    body = {"status": "success", "data": {"resultType": "vector", "result": result}}
+    reply = Reply(200, "application/json", orjson.dumps(body, default=str))
+    found = tile_answers.read(reply)
+    if isinstance(found, Trouble):
+        assert found.reading.detail
+        return
+    for closely in (True, False):
+        made = tile_answers.tile_of(found, tile_question(), time=TIME, closely=closely)
+        if isinstance(made, Failed):
+            assert made.detail
+        if isinstance(made, Tile):
+            assert all(isinstance(row, Row) and 0 <= row.count < math.inf for row in made.rows)
