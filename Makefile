@@ -66,9 +66,11 @@ fast: venv ## The tests that need nothing but Python
 	$(PYTEST) $(FAST)
 
 .PHONY: test
-test: check ## All of it: check, fast tests, then the tests on real parts
-	$(PYTEST) $(FAST)
-	$(WORLD) run -- $(PYTEST) $(REAL)
+test: venv ## All of it: check, fast tests, then the tests on real parts, in two worlds
+	@$(WORLD) build & building=$$!; \
+	$(MAKE) check fast || { kill $$building; wait $$building; exit 1; }; \
+	wait $$building
+	$(WORLD) shards 2 $(REAL)
 
 .PHONY: long
 long: venv ## The fast tests with 60 times the generated histories

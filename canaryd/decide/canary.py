@@ -80,6 +80,8 @@ def least_stay(draft: Draft, step: StepState) -> timedelta:
 def passed(draft: Draft) -> Draft:
     """Propose what comes next: the stay is over, every gate passed, a person agreed if asked."""
     step, analysis = sure(draft.status.step), draft.snap.spec.analysis
+    if step.live_since is None:
+        return draft  # nothing is known of a weight that is not there
     left = least_stay(draft, step) - step.elapsed(draft.now)
     if left > timedelta():
         return draft.wake(draft.now + left) if step.running_since else draft

@@ -193,8 +193,7 @@ def satisfied(draft: Draft, metric: Metric) -> bool:
 
     One without a value does when its policy is to advance: until that is due a hold stands.
     """
-    live_since = sure(draft.status.step).live_since
-    sample = relevant(draft, metric, live_since) if live_since else None
+    sample = relevant(draft, metric, sure(sure(draft.status.step).live_since))
     if sample is None:
         return False
     if sample.answered is Answered.VALUE:

@@ -61,8 +61,8 @@ def excluded(ends: tuple[float, float]) -> str:
     """Say what the interval leaves open."""
     low, high = ends
     if high == inf:
-        return "" if low == 0 else f" ({LEVEL:.0%} interval: {number(low, 2)}x and more)"
-    return f" ({LEVEL:.0%} interval {number(low, 2)}x to {number(high, 2)}x)"
+        return "" if low == 0 else f" ({100 * LEVEL:g} % interval: {number(low, 2)}x and more)"
+    return f" ({100 * LEVEL:g} % interval {number(low, 2)}x to {number(high, 2)}x)"
 
 
 def odds(log_e: float) -> str:

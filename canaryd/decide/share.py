@@ -46,9 +46,6 @@ def traffic_follows(draft: Draft) -> Draft:
 
 def probably(draft: Draft, seen: Tally) -> str:
     """Say what the cause probably is, the likeliest one first, and what to look at."""
-    advice = "; ".join(item.message for item in draft.routing.advice)
-    if advice:
-        return f"probably because of what the route's conditions say ({advice})"
     before = share_before(draft)
     total = seen.canary + seen.primary
     low, high = share_interval(seen.canary, total)

@@ -80,8 +80,8 @@ def test_errors_that_begin_after_warm_up_take_it_back_with_counts_and_odds(
     with judged.world.load(rate=RATE, host=judged.host):
         judged.push("6.7.2", error_rate=0.001)
         judged.wait_weight(30)
-        judged.world.behave(judged.namespace, "podinfo-v2", error_rate=0.15)
-        told = judged.wait_told("RolledBack", 120)
+        judged.world.behave(judged.namespace, "podinfo-v2", error_rate=0.021)
+        told = judged.wait_told("RolledBack", 200)
     assert judged.weights == (100, 0)
     assert judged.status["rejected"]["reason"] == "WorseThanPrimary"
     for words in ("errors: canary ", " vs primary ", "99 % interval", "evidence", "rollback at"):

@@ -1,14 +1,16 @@
-"""`python -m tests.world build | run -- COMMAND… | up`."""
+"""`python -m tests.world build | run -- COMMAND… | shards N ARGS… | up`."""
 
 from __future__ import annotations
 
 import sys
 
+from tests.world import shards
 from tests.world.build import BuildError, build
 
 USAGE = """\
 usage: python -m tests.world build              download and build what a world is made of
        python -m tests.world run -- COMMAND…    the same, then COMMAND where a world can live
+       python -m tests.world shards N ARGS…     pytest with these files and options in N worlds
        python -m tests.world up                 the same, then a world to look at, until Ctrl-C"""
 
 
@@ -24,6 +26,9 @@ def main(args: list[str]) -> int:
             case ["run", "--", *command] if command:
                 build(everything=True)
                 return run(command)
+            case ["shards", count, *rest] if count.isdecimal() and rest:
+                build(everything=True)
+                return shards.run(int(count), rest)
             case ["up"]:
                 build()
                 return up()

@@ -77,7 +77,7 @@ class Behaviour:
         )
 
     def fails(self) -> bool:
-        return random.random() < self.error_rate  # noqa: S311
+        return random.random() < self.error_rate
 
     def hangs(self) -> bool:
-        return random.random() < self.hang_rate  # noqa: S311
+        return random.random() < self.hang_rate

@@ -77,17 +77,16 @@ def read(reply: Reply, *, start: datetime, end: datetime) -> Found | Trouble:
     if answer.kind != "matrix" or not isinstance(answer.result, list):
         return nonsense()
     found = Found(answer.reservation)
-    totals: dict[tuple[int, str, str], float] = {}
     lines: Iterable[Any] = answer.result
     try:
         for line in lines:
-            _take(found, line, (start.timestamp(), end.timestamp()), totals)
+            _take(found, line, (start.timestamp(), end.timestamp()))
     except (KeyError, TypeError, ValueError, IndexError, AttributeError):
         return nonsense()
     for seen in found.seen.values():
         for row in seen.rows:
             part = tiles.COUNTS if row.edge is None else tiles.TIMED
-            if totals.get((id(seen), part, row.pod)) != seen.said(_VOUCHER[part], row.pod):
+            if seen.totals.get((part, row.pod)) != seen.said(_VOUCHER[part], row.pod):
                 seen.unsure.add(row.pod)
     return found
 
@@ -96,7 +95,6 @@ def _take(
     found: Found,
     line: Mapping[str, Any],
     instants: tuple[float, float],
-    totals: dict[tuple[int, str, str], float],
 ) -> None:
     labels: Mapping[str, str] = line["metric"]
     part = labels[tiles.PART]
@@ -113,35 +111,38 @@ def _take(
     if part == tiles.SERVED:
         seen.services.add(service(labels))
         return
-    known = [value for value in (early, late) if value is not None]
-    if all(sane(seen, pod, value, below=LAST if part == SEEN else inf) for value in known):
-        _note(seen, part, labels, (early, late), totals)
+    below = LAST if part == SEEN else inf
+    for value in (early, late):
+        if value is not None and not sane(seen, pod, value, below=below):
+            return
+    _note(seen, part, labels, pod, (early, late))
 
 
 def _ends(
     found: Found, points: list[Any], instants: tuple[float, float]
 ) -> tuple[float | None, float | None]:
     """Return the values at the start and at the end."""
-    ends: list[float | None] = [None, None]
+    start, end = instants
+    early: float | None = None
+    late: float | None = None
     for point in points:
-        value = number(point)
-        places = [n for n, instant in enumerate(instants) if abs(point[0] - instant) < CLOSE]
-        if not places:
+        if abs(point[0] - end) < CLOSE:
+            late = number(point)
+        elif abs(point[0] - start) < CLOSE:
+            early = number(point)
+        else:
             found.shifted = True
-            continue
-        ends[places[0]] = value
-    return ends[0], ends[1]
+    return early, late
 
 
 def _note(
     seen: Seen,
     part: str,
     labels: Mapping[str, str],
+    pod: str,
     ends: tuple[float | None, float | None],
-    totals: dict[tuple[int, str, str], float],
 ) -> None:
     early, late = ends
-    pod = text(labels, "pod")
     if part in {tiles.COUNTS, tiles.TIMED}:
         if late is None:
             return
@@ -150,8 +151,7 @@ def _note(
         if late < (early or 0.0):
             seen.unsure.add(pod)
         if row.edge in {None, inf}:
-            place = (id(seen), part, pod)
-            totals[place] = totals.get(place, 0.0) + late
+            seen.totals[part, pod] = seen.totals.get((part, pod), 0.0) + late
         return
     values = {
         SEEN: {tiles.AT_START: early, tiles.AT_END: late},

@@ -40,6 +40,8 @@ class Seen:
     rows: list[Row] = field(default_factory=list[Row])
     pods: dict[str, dict[str, float]] = field(default_factory=dict[str, dict[str, float]])
     services: set[Service] = field(default_factory=set[Service])
+    totals: dict[tuple[str, str], float] = field(default_factory=dict[tuple[str, str], float])
+    """What all series of a part and a pod say at the end, together; of the swift form only."""
     unsure: set[str] = field(default_factory=set[str])
     """Pods whose rows may be wrong."""
     fault: str = ""
@@ -61,7 +63,11 @@ class Found:
 
     def of(self, labels: Mapping[str, str]) -> Seen:
         """What was said of the workload that these labels name; raises KeyError, TypeError."""
-        return self.seen.setdefault((labels[NAMESPACE], labels[WORKLOAD]), Seen())
+        side = labels[NAMESPACE], labels[WORKLOAD]
+        seen = self.seen.get(side)
+        if seen is None:
+            seen = self.seen[side] = Seen()
+        return seen
 
 
 def read(reply: Reply) -> Found | Trouble:

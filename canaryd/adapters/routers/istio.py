@@ -67,13 +67,15 @@ def _look(objects: Objects, key: Key, spec: Spec, labels: Labels) -> _Seen | Pro
     if pair <= 0:
         return _absent(match, spec)
     shared = any((number(entry) or 0) > 0 for entry in match.others())
+    advice = tuple(advice_on(Finder(objects, key.namespace, labels), match, spec))
     routing = Routing(
         weights=weights,
         total=pair if shared else ALL_TRAFFIC,
         resource_version=match.service.metadata.resource_version,
         writer=writer_of(match.service),
         labels=labels,
-        advice=tuple(advice_on(Finder(objects, key.namespace, labels), match, spec)),
+        bypassed=bool(advice),  # every advice so far tells of another way to one of the slots
+        advice=advice,
     )
     return _Seen(match, routing)
 
