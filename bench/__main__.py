@@ -1,23 +1,28 @@
-"""`python -m bench [NAME]`: runs the measurements, each in a test world of its own."""
+"""`python -m bench [NAME… [OPTION…]]`: runs the measurements, in a test world where needed."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from itertools import takewhile
 
-NAMES = ("rollback",)
+IN_WORLD = ("rollback", "scale")
+NAMES = (*IN_WORLD, "evidence", "verdicts", "tiles")
 
 
 def main() -> int:
-    """Run the named measurements, or all of them."""
-    names = sys.argv[1:] or NAMES
+    """Run the named measurements, or all of them; options are handed on to each that is named."""
+    given = sys.argv[1:]
+    chosen = list(takewhile(lambda word: not word.startswith("-"), given))
+    options, names = given[len(chosen) :], chosen or NAMES
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are: {', '.join(NAMES)}", file=sys.stderr)
         return 2
     for name in names:
-        command = [sys.executable, "-m", "tests.world", "run", "--"]
-        ended = subprocess.run([*command, sys.executable, "-m", f"bench.{name}"], check=False)
+        world = [sys.executable, "-m", "tests.world", "run", "--"] if name in IN_WORLD else []
+        measured = [sys.executable, "-m", f"bench.{name}", *options]
+        ended = subprocess.run([*world, *measured], check=False)
         if ended.returncode:
             return ended.returncode
     return 0

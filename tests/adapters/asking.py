@@ -118,22 +118,50 @@ def line(part: str, value: object, *, workload: str = "podinfo-v2", **labels: ob
     return {"metric": shown, "value": [NOON.timestamp(), value]}
 
 
+def span(part: str, early: object, late: object, **labels: object) -> Line:
+    """One line of the answer to the swift form: values at the tile's start and end; None: none."""
+    made = line(part, None, **labels)  # type: ignore[arg-type]
+    points = ((NOON.timestamp() - 10, early), (NOON.timestamp(), late))
+    values = [[stamp, value] for stamp, value in points if value is not None]
+    return {"metric": made["metric"], "values": values}
+
+
 def steady(name: str = "podinfo") -> list[Line]:
     """The lines of a healthy tile: one pod a side, ten requests each."""
-    stamp = str(NOON.timestamp() - 2)
+    early, late = str(NOON.timestamp() - 12), str(NOON.timestamp() - 2)
+    return [
+        made
+        for workload in (f"{name}-v1", f"{name}-v2")
+        for made in (
+            span("counts", "100", "110", workload=workload, response_code="200"),
+            span("seen", early, late, workload=workload),
+            span("warm", "1", "1", workload=workload),
+            span("peak", "100", "110", workload=workload),
+        )
+    ]
+
+
+def exactly(name: str = "podinfo") -> list[Line]:
+    """The same as the exact form says it."""
+    stamp = NOON.timestamp() - 2
     return [
         made
         for workload in (f"{name}-v1", f"{name}-v2")
         for made in (
             line("counts", "10", workload=workload, response_code="200"),
-            line("end", stamp, workload=workload),
-            line("start", str(NOON.timestamp() - 12), workload=workload),
+            line("end", str(stamp), workload=workload),
+            line("start", str(stamp - 10), workload=workload),
             line("warm", "1", workload=workload),
         )
     ]
 
 
-def lines(*made: Line, **more: object) -> Behaviour:
+def spans(*made: object, **more: object) -> Behaviour:
+    data = {"resultType": "matrix", "result": list(made)}
+    return json({"status": "success", "data": data, **more})
+
+
+def lines(*made: object, **more: object) -> Behaviour:
     data = {"resultType": "vector", "result": list(made)}
     return json({"status": "success", "data": data, **more})
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from canaryd.adapters.prometheus import tile_answers, tiles
+from canaryd.adapters.prometheus import swift, tile_answers, tiles
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.edges import spellings
 from canaryd.adapters.prometheus.session import Reply
@@ -20,13 +20,16 @@ from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
 from canaryd.model.names import Key
 from canaryd.model.question import Failed
-from canaryd.model.tile import Row, Tile
+from canaryd.model.tile import Tile
 from tests.adapters.asking import (
     TIME,
     Line,
     asking,
+    exactly,
     line,
     lines,
+    span,
+    spans,
     steady,
     tile_question,
     tile_told,
@@ -41,11 +44,13 @@ def group(*names: str, **changes: object) -> tiles.Group:
     return only
 
 
-async def test_a_tile_is_one_query_at_its_end() -> None:
-    async with misbehaving(lines(*steady())) as server, asking(server) as metrics:
+async def test_a_tile_is_one_query_from_its_start_to_its_end() -> None:
+    async with misbehaving(spans(*steady())) as server, asking(server) as metrics:
         told = await metrics.tiles([tile_question()], time=TIME)
         assert len(server.heard) == 1
-        assert float(server.heard[0].form["time"]) == NOON.timestamp()
+        form = server.heard[0].form
+        assert (float(form["end"]), float(form["step"])) == (NOON.timestamp(), 10)
+        assert float(form["start"]) == NOON.timestamp() - 10
     made = told[Key("demo", "podinfo")]
     assert isinstance(made, Tile)
     assert (made.start, made.end) == (NOON - timedelta(seconds=10), NOON)
@@ -60,7 +65,7 @@ async def test_a_tile_is_one_query_at_its_end() -> None:
 async def test_fifty_canaries_share_one_query_and_each_gets_its_own_tile() -> None:
     names = [f"app{number}" for number in range(50)]
     everything = [one for name in names for one in steady(name)]
-    async with misbehaving(lines(*everything)) as server, asking(server) as metrics:
+    async with misbehaving(spans(*everything)) as server, asking(server) as metrics:
         told = await metrics.tiles([tile_question(name) for name in names], time=TIME)
         assert len(server.heard) == 1
     for name in names:
@@ -87,7 +92,7 @@ def test_only_questions_about_the_same_instants_share_a_query() -> None:
 def test_a_group_asks_for_the_edges_that_anybody_wants_and_for_all_requests() -> None:
     asked = [tile_question("a", edges=(50.0,)), tile_question("b", edges=(100.0, 0.5))]
     (pack,) = tiles.grouped(asked, 50)
-    assert pack.edges == {0.5, 50.0, 100.0, math.inf}
+    assert pack.edges == frozenset({0.5, 50.0, 100.0, math.inf})
     assert group("a", edges=None).edges is None
     assert group("a").edges == frozenset()
 
@@ -99,7 +104,7 @@ def test_what_is_asked_is_promql(
     reporter: Reporter, edges: tuple[float, ...] | None, closely: bool
 ) -> None:
     asked = group("a", "b.c", edges=edges, reporter=reporter)
-    query = tiles.tile(tiles.Group(asked.questions, closely=closely))
+    query = tiles.exact(asked) if closely else swift.query(asked)
     promql_parser.parse(query)
     assert ("istio_request_duration" in query) == (edges != ())
     assert ("last_over_time" in query) == closely
@@ -124,11 +129,10 @@ def test_an_edge_is_found_however_it_is_spelt(edge: float, spelt: set[str]) -> N
 
 
 async def test_a_pod_of_another_revision_is_nobodys() -> None:
-    other = [
-        line("counts", "500", pod="podinfo-v2-0000-zzzzz", response_code="500"),
-        line("end", "1", pod="podinfo-v2-0000-zzzzz"),
-    ]
-    made = await tile_told(lines(*steady(), *other))
+    pod = "podinfo-v2-0000-zzzzz"
+    made = await tile_told(
+        spans(*steady(), span("counts", "1", "501", pod=pod, response_code="500"))
+    )
     assert isinstance(made, Tile)
     assert {row.pod for row in made.rows} == {"podinfo-v1-6d4c-a1b2c", "podinfo-v2-7f9c-a1b2c"}
 
@@ -136,30 +140,60 @@ async def test_a_pod_of_another_revision_is_nobodys() -> None:
 async def test_a_long_name_is_cut_as_kubernetes_cuts_it() -> None:
     name = "n" * 60
     pod = f"{name}-v2-7f9c-"[:58] + "a1b2c"
+    values = {"counts": ("1", "4"), "seen": ("8", "9"), "warm": ("1", "1"), "peak": ("1", "4")}
     made = await tile_told(
-        lines(
+        spans(
             *(
-                line(part, value, workload=f"{name}-v2", pod=pod, response_code="200")
-                for part, value in (("counts", "3"), ("end", "9"), ("start", "8"), ("warm", "1"))
+                span(part, *both, workload=f"{name}-v2", pod=pod, response_code="200")
+                for part, both in values.items()
             )
         ),
         asked=tile_question(name),
     )
     assert isinstance(made, Tile)
-    assert [row.pod for row in made.rows] == [pod]
+    assert [(row.pod, row.count) for row in made.rows] == [(pod, 3.0)]
 
 
-async def test_a_pod_that_was_not_there_at_the_start_is_looked_at_closely() -> None:
-    young = [one for one in steady() if one["metric"]["part"] != "start"]
-    known = line("known", "1")
-    script = lines(*young), lines(*young, known)
+POD = "podinfo-v2-7f9c-a1b2c"
+UNSURE: dict[str, list[Line]] = {
+    "was not there at the start": [span("seen", None, "1")],
+    "is gone at the end": [span("seen", "1", None)],
+    "is not warm": [span("warm", None, "1")],
+    "was set back": [span("counts", "100", "7", response_code="200")],
+    "was set back and is beyond again": [span("peak", "100", "130")],
+    "lost a series": [span("peak", "100", "110.5")],
+    "has no peak": [span("peak", "100", None)],
+    "was answered for another time": [
+        {"metric": span("seen", "1", "1")["metric"], "values": [[5, "1"], [6, "1"]]}
+    ],
+}
+
+
+@pytest.mark.parametrize("name", UNSURE)
+async def test_a_canary_whose_pod_is_not_sure_is_asked_for_exactly(name: str) -> None:
+    changed = {one["metric"]["part"]: one for one in UNSURE[name]}
+    doubtful = [
+        changed.get(one["metric"]["part"], one) if one["metric"]["pod"] == POD else one
+        for one in steady()
+    ]
+    script = spans(*doubtful, *steady("other")), lines(*exactly(), line("known", "1"))
     async with misbehaving(*script) as server, asking(server) as metrics:
         told = await metrics.tiles([tile_question(), tile_question("other")], time=TIME)
         assert len(server.heard) == 2
-        assert "other" not in server.heard[1].form["query"]
-        assert "last_over_time" in server.heard[1].form["query"]
-        assert server.heard[1].form["time"] == server.heard[0].form["time"]
+        form = server.heard[1].form
+        shifted = name == "was answered for another time"
+        assert ("other" in form["query"]) == shifted
+        assert float(form["time"]) == NOON.timestamp()
+        assert "- istio_requests_total" in form["query"]
     made = told[Key("demo", "podinfo")]
+    assert isinstance(made, Tile)
+    assert [row.count for row in made.rows] == [10.0, 10.0]
+
+
+async def test_a_pod_that_is_new_is_told_from_one_that_was_not_scraped() -> None:
+    young = [one for one in exactly() if one["metric"]["part"] != "start"]
+    first = [one for one in steady() if one["metric"]["part"] != "seen"]
+    made = await tile_told(spans(*first), lines(*young, line("known", "1")))
     assert isinstance(made, Tile)
     assert {pod.workload: (pod.at_start, pod.known) for pod in made.pods} == {
         "podinfo-v1": (None, False),
@@ -169,11 +203,12 @@ async def test_a_pod_that_was_not_there_at_the_start_is_looked_at_closely() -> N
 
 async def test_each_canary_gets_only_the_edges_it_asked_for() -> None:
     timed = [
-        line("timed", "1", workload=f"{name}-v2", pod=f"{name}-v2-7f9c-a1b2c", le=le)
+        span("timed", "1", "3", workload=f"{name}-v2", le=le)
         for name in ("a", "b")
         for le in ("50.0", "100.0", "+Inf")
     ]
-    script = lines(*steady("a"), *steady("b"), *timed)
+    timed += [span("timed peak", "1", "3", workload=f"{name}-v2") for name in ("a", "b")]
+    script = spans(*steady("a"), *steady("b"), *timed)
     async with misbehaving(script) as server, asking(server) as metrics:
         asked = [tile_question("a", edges=(50.0,)), tile_question("b", edges=(100.0,))]
         told = await metrics.tiles(asked, time=TIME)
@@ -184,7 +219,7 @@ async def test_each_canary_gets_only_the_edges_it_asked_for() -> None:
 
 
 async def test_requests_that_nobody_timed_are_named() -> None:
-    made = await tile_told(lines(*steady()), asked=tile_question(edges=(50.0,)))
+    made = await tile_told(spans(*steady()), asked=tile_question(edges=(50.0,)))
     assert isinstance(made, Tile)
     assert "istio_request_duration_milliseconds_bucket are missing" in made.reservation
     assert "native histograms" in made.reservation
@@ -201,7 +236,7 @@ async def test_requests_that_nobody_timed_are_named() -> None:
 async def test_a_doubtful_answer_is_a_tile_with_a_reservation(
     more: dict[str, object], said: str
 ) -> None:
-    made = await tile_told(lines(*steady(), **more))
+    made = await tile_told(spans(*steady(), **more))
     assert isinstance(made, Tile)
     assert said in made.reservation
     assert bool(made.reservation) == bool(said)
@@ -219,7 +254,7 @@ async def test_a_doubtful_answer_is_a_tile_with_a_reservation(
 )
 async def test_a_group_that_is_too_much_is_halved(too_much: Behaviour) -> None:
     everything = [one for name in "abcd" for one in steady(name)]
-    async with misbehaving(too_much, lines(*everything)) as server, asking(server) as metrics:
+    async with misbehaving(too_much, spans(*everything)) as server, asking(server) as metrics:
         told = await metrics.tiles([tile_question(name) for name in "abcd"], time=TIME)
         assert len(server.heard) == 3
     assert len(told) == 4
@@ -241,16 +276,20 @@ async def test_a_dead_server_fails_every_tile_in_words() -> None:
     assert all(isinstance(made, Failed) and made.detail for made in told.values())
 
 
-def spoilt(place: int, **changes: object) -> list[Line]:
-    """A healthy answer with one line changed."""
-    made = steady()
+def spoilt(form: str, place: int, **changes: object) -> list[Line]:
+    """A healthy answer with one line changed; `value` is that at the end."""
+    made = steady() if form == "matrix" else exactly()
+    if form == "matrix" and "value" in changes:
+        early = made[place]["values"][0]
+        changes["values"] = [early, changes.pop("value")]
     made[place] = {**made[place], **changes}
     return made
 
 
 LABELS: Line = line("counts", "1")["metric"]
+UNCERTAIN = [one for one in steady() if one["metric"]["part"] != "seen"]
 BAD_VALUES = ["NaN", "+Inf", "-Inf", "-1", "-0.0001", "nan", "Infinity", "1e400"]
-NO_VALUES = ["", "ten", None, 10, 10.5, True, [], {}, "0x1g", "1 2"]
+NO_VALUES: list[object] = ["", "ten", None, 10, 10.5, True, [], {}, "0x1g", "1 2"]
 BAD_PAIRS: list[object] = [None, [], [1], "12", 7, {}, [[], []], {"1": "2"}]
 BAD_METRICS: list[object] = [
     None, [], "x", 3, {}, {"part": "counts"}, {**LABELS, "pod": 7}, {**LABELS, "pod": None},
@@ -261,7 +300,7 @@ BAD_METRICS: list[object] = [
 BAD_LINES: list[object] = [None, 1, "x", [], {}, {"value": [1, "1"]}, {"metric": LABELS}, [[]]]
 BAD_RESULTS: list[object] = [None, {}, "x", 7, True, [None], [[]], ["x"], {"a": 1}]
 BAD_DATA: list[object] = [None, [], "x", 7, {}, {"resultType": "vector"}, {"result": []}]
-BAD_KINDS: list[object] = ["matrix", "scalar", "string", "streams", "", None, 3, [], {}]
+BAD_KINDS: list[object] = ["scalar", "string", "streams", "", None, 3, [], {}]
 BAD_BODIES: list[object] = [None, [], "x", 7, {}, {"status": "error"}, {"status": "success"}]
 BAD_BYTES = [
     b"",
@@ -273,52 +312,55 @@ BAD_BYTES = [
     b"[" * 5000,
     b'{"status":"success"',
 ]
-STATUSES = [100, 201, 204, 301, 302, 400, 401, 403, 404, 408, 418, 422, 429, 500, 502, 503, 504]
+STATUSES = [201, 204, 301, 302, 400, 401, 403, 404, 408, 418, 422, 429, 500, 502, 503, 504]
 
 
-def malformed() -> list[tuple[str, Behaviour]]:
+def malformed(form: str) -> list[tuple[str, Behaviour]]:
+    """Answers to a query of that form."""
+    told = spans if form == "matrix" else lines
+    end, healthy = NOON.timestamp(), steady() if form == "matrix" else exactly()
+
+    def result(value: object, kind: object = form) -> Behaviour:
+        return json({"status": "success", "data": {"resultType": kind, "result": value}})
+
+    def one(place: int, **changes: object) -> Behaviour:
+        return told(*spoilt(form, place, **changes))
+
     made: list[tuple[str, Behaviour]] = []
     for place in (0, 1, 2, 3):
-        made += [(f"{v} in {place}", lines(*spoilt(place, value=[1, v]))) for v in BAD_VALUES]
-    made += [(f"value {v!r}", lines(*spoilt(0, value=[1, v]))) for v in NO_VALUES]
-    made += [(f"pair {v!r}", lines(*spoilt(0, value=v))) for v in BAD_PAIRS]
-    made += [(f"metric {v!r}"[:60], lines(*spoilt(0, metric=v))) for v in BAD_METRICS]
-    made += [(f"line {v!r}"[:60], lines(*steady(), v)) for v in BAD_LINES]  # type: ignore[arg-type]
-    made += [(f"stamp {v}", lines(*spoilt(1, value=[1, v]))) for v in ("1e12", "9e99", "-5")]
-    made += [
-        (
-            f"result {v!r}",
-            json({"status": "success", "data": {"resultType": "vector", "result": v}}),
-        )
-        for v in BAD_RESULTS
-    ]
+        made += [(f"{v} in {place}", one(place, value=[end, v])) for v in BAD_VALUES]
+    made += [(f"value {v!r}", one(0, value=[end, v])) for v in NO_VALUES]
+    made += [(f"pair {v!r}", one(0, value=v)) for v in BAD_PAIRS]
+    made += [(f"metric {v!r}"[:40], one(0, metric=v)) for v in BAD_METRICS]
+    made += [(f"line {v!r}"[:40], told(*healthy, v)) for v in BAD_LINES]
+    made += [(f"stamp {v}", one(1, value=[end, v])) for v in ("1e12", "9e99", "-5")]
+    made += [(f"result {v!r}", result(v)) for v in BAD_RESULTS]
     made += [(f"data {v!r}", json({"status": "success", "data": v})) for v in BAD_DATA]
-    made += [
-        (f"kind {v!r}", json({"status": "success", "data": {"resultType": v, "result": []}}))
-        for v in BAD_KINDS
-    ]
+    made += [(f"kind {v!r}", result([], v)) for v in BAD_KINDS]
     made += [(f"body {v!r}", json(v)) for v in BAD_BODIES]
     made += [(f"bytes {v[:9]!r}", http(200, v)) for v in BAD_BYTES]
-    made += [(f"status {v}", http(v, b"{}")) for v in STATUSES if v != 100]
-    made += [("twice", lines(*steady(), steady()[0]))]
-    made += [("native", lines(*steady(), {"metric": LABELS, "histogram": [1, {"count": "2"}]}))]
+    made += [(f"status {v}", http(v, b"{}")) for v in STATUSES]
+    made += [("twice", told(*healthy, healthy[0]))]
+    native = {"metric": LABELS, "histogram": [1, {}], "histograms": [[1, {}]]}
+    made += [("native", told(*healthy, native))]
     made += [("cut", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", close=True))]
     made += [("nothing", raw(b"", close=True)), ("garbage", raw(b"\x00" * 99, close=True))]
     return made
 
 
-MALFORMED = malformed()
+MALFORMED = [
+    pytest.param(form, behaviour, id=f"{form} {number} {name}")
+    for form in ("matrix", "vector")
+    for number, (name, behaviour) in enumerate(malformed(form))
+]
 
 
-@pytest.mark.parametrize(
-    "behaviour",
-    [one for _, one in MALFORMED],
-    ids=[f"{number} {name}" for number, (name, _) in enumerate(MALFORMED)],
-)
-async def test_a_malformed_answer_is_a_failure_with_words(behaviour: Behaviour) -> None:
+@pytest.mark.parametrize(("form", "behaviour"), MALFORMED)
+async def test_a_malformed_answer_is_a_failure_with_words(form: str, behaviour: Behaviour) -> None:
     seen: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, what: seen.append(what))
-    made = await tile_told(behaviour, deadline=2)
+    script = (behaviour,) if form == "matrix" else (spans(*UNCERTAIN), behaviour)
+    made = await tile_told(*script, deadline=2)
     assert isinstance(made, Failed), made
     assert made.answered is not Answered.VALUE
     assert made.detail
@@ -334,31 +376,40 @@ anything = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
     max_leaves=12,
 )
+values = st.sampled_from(["1", "2.5", "NaN", "-1"]) | anything
+instants = st.sampled_from([NOON.timestamp(), NOON.timestamp() - 10]) | anything
+points = st.tuples(instants, values)
+parts = st.sampled_from(["counts", "timed", "end", "start", "seen", "peak", "timed peak", "warm"])
 nearly = st.fixed_dictionaries(
     {
-        "metric": st.dictionaries(
-            st.sampled_from([*LABELS, "le", "response_code", "grpc_response_status"]),
-            st.sampled_from([*LABELS.values(), "end", "start", "timed", "+Inf", "50"]) | anything,
-        ),
-        "value": st.tuples(
-            st.integers(0, 1 << 40), st.sampled_from(["1", "2.5", "NaN", "-1"]) | anything
-        ),
+        "metric": st.fixed_dictionaries(
+            {"part": parts, **{name: st.just(LABELS[name]) for name in LABELS if name != "part"}},
+            optional={
+                "le": st.sampled_from(["+Inf", "50", "50.0"]) | anything,
+                "response_code": st.just("200") | anything,
+            },
+        )
+        | anything,
+        "value": points,
+        "values": st.lists(points, max_size=3) | anything,
     }
 )
 
 
 @settings(max_examples=300, deadline=None)
 @given(result=st.lists(nearly | anything, max_size=6))
-def test_whatever_comes_is_a_tile_or_words(result: list[object]) -> None:
-    body = {"status": "success", "data": {"resultType": "vector", "result": result}}
+@pytest.mark.parametrize("form", ["matrix", "vector"])
+def test_whatever_comes_is_a_tile_or_words(form: str, result: list[object]) -> None:
+    body = {"status": "success", "data": {"resultType": form, "result": result}}
     reply = Reply(200, "application/json", orjson.dumps(body, default=str))
-    found = tile_answers.read(reply)
+    start = NOON - timedelta(seconds=10)
+    matrix = form == "matrix"
+    found = swift.read(reply, start=start, end=NOON) if matrix else tile_answers.read(reply)
     if isinstance(found, Trouble):
         assert found.reading.detail
         return
-    for closely in (True, False):
-        made = tile_answers.tile_of(found, tile_question(), time=TIME, closely=closely)
-        if isinstance(made, Failed):
-            assert made.detail
-        if isinstance(made, Tile):
-            assert all(isinstance(row, Row) and 0 <= row.count < math.inf for row in made.rows)
+    made = tile_answers.tile_of(found, tile_question(), time=TIME, closely=not matrix)
+    if isinstance(made, Failed):
+        assert made.detail
+    if isinstance(made, Tile):
+        assert all(0 <= row.count < math.inf for row in made.rows)

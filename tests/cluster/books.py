@@ -24,7 +24,10 @@ Samples = list[tuple[int, float]]
 
 @dataclass(frozen=True, slots=True)
 class Pod:
-    """A pod's life in seconds after NOON; rates are requests per second of each code."""
+    """A pod's life in seconds after NOON; rates are requests per second of each code.
+
+    A code may name its client, as 503@batch does: another series of the same code.
+    """
 
     name: str
     workload: str
@@ -37,6 +40,8 @@ class Pod:
     """From, to: no scrape succeeded."""
     first: Mapping[str, float] = field(default_factory=dict[str, float])
     """When the first request of a code came."""
+    forgotten: Mapping[str, float] = field(default_factory=dict[str, float])
+    """When the proxy dropped a series that had been idle for long (Istio's metric rotation)."""
 
     def begun(self, at: float) -> float:
         """When the process began that runs then."""
@@ -104,7 +109,7 @@ class Mesh:
 
     def exposed(self, pod: Pod, code: str, at: float) -> bool:
         """Whether the pod shows this code: from its first request of it on."""
-        return pod.counted(code, at) > 0
+        return pod.counted(code, at) > 0 and at < pod.forgotten.get(code, self.end)
 
     def series(self) -> Iterator[tuple[dict[str, str], Samples]]:
         """All that is to be written."""
@@ -135,6 +140,7 @@ class Mesh:
 
 
 def labelled(pod: Pod, code: str) -> dict[str, str]:
+    code, _, client = code.partition("@")
     return {
         "reporter": "destination",
         "destination_workload": pod.workload,
@@ -142,7 +148,7 @@ def labelled(pod: Pod, code: str) -> dict[str, str]:
         "destination_service_name": "app",
         "pod": pod.name,
         "response_code": code,
-        "source_workload": "gateway",
+        "source_workload": client or "gateway",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -58,7 +59,19 @@ EVERYTHING = Mesh(
         Pod("app-v2-5b5b-9", "app-v2", {"500": 40.0}, died=36.0),
     )
 )
+FORGETFUL = Mesh(
+    (
+        primary(1),
+        canary(
+            1,
+            rates={"200": 7.0, "200@batch": 0.5, "503@batch": 0.01, "503": 3.0, "200@new": 2.0},
+            forgotten={"200@batch": 44.0, "503@batch": 44.0},
+            first={"200@new": 39.0},
+        ),
+    )
+)
 MESHES = {
+    "forgetful": FORGETFUL,
     "steady": STEADY,
     "leaving": LEAVING,
     "restarted": RESTARTED,
@@ -117,13 +130,13 @@ def judged(pod: Pod) -> bool:
 
 
 def books(mesh: Mesh, end: float) -> dict[tuple[str, str], float]:
-    found = {
-        (pod.name, code): mesh.booked(pod, code, end - WINDOW, end)
-        for pod in mesh.pods
-        for code in pod.rates
-        if judged(pod)
-    }
-    return {place: count for place, count in found.items() if count is not None}
+    found: Counter[tuple[str, str]] = Counter()
+    for pod in filter(judged, mesh.pods):
+        for code in pod.rates:
+            count = mesh.booked(pod, code, end - WINDOW, end)
+            if count is not None:
+                found[pod.name, code.partition("@")[0]] += count
+    return dict(found)
 
 
 def counts(made: Tile) -> dict[tuple[str, str], float]:
@@ -170,7 +183,8 @@ async def test_a_tile_that_can_be_doubted_says_why(
                     continue
                 begun = pod.begun(late)
                 since = begun if early is None or begun > early else early
-                truth = sum(pod.counted(c, late) - (pod.counted(c, since)) for c in pod.rates)
+                shown = [code for code in pod.rates if mesh.exposed(pod, code, late)]
+                truth = sum(pod.counted(c, late) - pod.counted(c, since) for c in shown)
                 mine = sum(n for (who, _), n in counts(made).items() if who == pod.name)
                 assert mine == truth, (pod.name, end)
 

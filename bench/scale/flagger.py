@@ -1,0 +1,37 @@
+"""Flagger 1.44.0 as shipped, measured with the same releases on another day; see bench/README.md.
+
+The same releases and the same good and bad answers, not the same queries: Flagger asks two a check
+and Canary, canaryd groups. Its Events column counts what had arrived when the run ended.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIGURES: Final[dict[str, dict[str, dict[int, str]]]] = {
+    "idle": {
+        "requests per tick": {1: "12", 50: "12", 200: "12", 500: "12"},
+        "CPU ms per tick": {1: "4.0-6.3", 50: "2.9-3.3", 200: "5.4-5.7", 500: "5.2-5.8"},
+        "real interval s": {1: "10.0", 50: "10.0", 200: "16.0", 500: "40.0"},
+        "RSS MiB": {1: "56", 50: "67", 200: "79", 500: "87"},
+    },
+    "release": {
+        "requests each": {1: "172", 50: "171", 200: "164"},
+        "CPU ms per tick": {1: "7.8", 50: "6.7", 200: "8.7"},
+        "CPU ms each": {1: "70", 50: "60", 200: "78"},
+        "gap between weights s": {1: "10.00/-/10.01", 50: "9.99/-/10.73", 200: "20.10/-/20.27"},
+        "late s": {1: "0.00/-/0.01", 50: "-0.01/-/0.73", 200: "10.1/-/10.3"},
+        "release s": {1: "87.3/-/87.3", 50: "84.5/-/84.7", 200: "182.6/-/193.2"},
+        "RSS MiB": {1: "59", 50: "68", 200: "82"},
+        "Events": {200: "96 of 2000"},
+        "Prometheus queries": {1: "10", 50: "500", 200: "2000"},
+    },
+    "10 turn bad": {
+        "fault to weight 0 s": {1: "54.9/-/58.9", 50: "54.9/-/58.9", 200: "115.7/-/119.9"},
+    },
+    "restart, idle": {
+        "start to all decided s": {1: "10.4", 200: "20.8", 500: "80.3"},
+    },
+    "kill -9": {"start to first weight s": {1: "10.4", 50: "10.4"}},
+}
+"""By scenario, figure and N."""

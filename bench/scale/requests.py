@@ -1,0 +1,116 @@
+"""Counts the daemon's requests in the audit log while it is written, also over rotations."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from tests.cluster.daemon import NAMESPACE
+from tests.world.cluster import Cluster
+
+AGENT = b'"userAgent":"canaryd/'
+MARK = b"/version?mark="
+PAUSE = 0.1
+Counts = Counter[str]
+"""By "verb resource", with the code behind it where it was refused."""
+
+
+class Requests:
+    """A thread behind the audit log; `counts` are all of the daemon's requests until now.
+
+    Those about other namespaces are left out: they are of other tests in the same world.
+    """
+
+    def __init__(self, cluster: Cluster, namespaces: Iterable[str]) -> None:
+        self._cluster = cluster
+        self._mine = frozenset({"", NAMESPACE, *namespaces})
+        self._path: Path = cluster.folder / "log" / "audit.log"
+        self._counts: Counts = Counter()
+        self._lock = threading.Lock()
+        self._marks: set[str] = set()
+        self._marked = threading.Condition(self._lock)
+        self._ended = threading.Event()
+        threading.Thread(target=self._follow, daemon=True).start()
+
+    def counts(self) -> Counts:
+        """All that were answered before this call."""
+        mark = str(uuid.uuid4())
+        self._cluster.api.get(f"/version?mark={mark}")
+        with self._marked:
+            if not self._marked.wait_for(lambda: mark in self._marks, 120):
+                raise AssertionError("the audit log is not written")
+            return self._counts.copy()
+
+    def close(self) -> None:
+        """End the thread."""
+        self._ended.set()
+
+    def _follow(self) -> None:
+        while not self._ended.is_set():
+            with self._path.open("rb") as file:
+                inode, rest = self._path.stat().st_ino, b""
+                while not self._ended.is_set():
+                    if chunk := file.read(1 << 20):
+                        *lines, rest = (rest + chunk).split(b"\n")
+                        self._take(lines)
+                    elif self._moved(inode):
+                        break
+                    else:
+                        self._ended.wait(PAUSE)
+
+    def _moved(self, inode: int) -> bool:
+        try:
+            return self._path.stat().st_ino != inode
+        except OSError:  # between the two renames of a rotation
+            return False
+
+    def _take(self, lines: list[bytes]) -> None:
+        mine = [orjson.loads(line) for line in lines if AGENT in line or MARK in line]
+        with self._marked:
+            for event in mine:
+                uri: str = event["requestURI"]
+                if "mark=" in uri:
+                    self._marks.add(uri.rpartition("=")[2])
+                    self._marked.notify_all()
+                elif (name := named(event)) and self._about(event) in self._mine:
+                    self._counts[name] += 1
+
+    @staticmethod
+    def _about(event: dict[str, Any]) -> str:
+        """The namespace of what was asked for."""
+        namespace: str = (event.get("objectRef") or {}).get("namespace", "")
+        return namespace
+
+
+def named(event: dict[str, Any]) -> str:
+    """Return what one line of the log counts as; nothing for the second line of a watch."""
+    verb, stage = event["verb"], event["stage"]
+    if stage != ("ResponseStarted" if verb == "watch" else "ResponseComplete"):
+        return ""
+    about: dict[str, str] = event.get("objectRef") or {}
+    answer: dict[str, int] = event.get("responseStatus") or {}
+    what = "/".join(filter(None, (about.get("resource", "-"), about.get("subresource", ""))))
+    code = answer.get("code", 0)
+    return f"{verb} {what}" + (f" {code}" if code >= 400 else "")
+
+
+def work(counts: Counts) -> Counts:
+    """Leave out what does not depend on the Canaries: the lease, and watches that begin again."""
+    return Counter(
+        {
+            name: count
+            for name, count in counts.items()
+            if count and " leases" not in name and not name.startswith("watch ")
+        }
+    )
+
+
+def writes(counts: Counts) -> int:
+    """How many of them change something."""
+    return sum(n for name, n in work(counts).items() if name.split()[0] not in {"get", "list"})
