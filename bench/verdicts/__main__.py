@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bench.verdicts.bounds import check
 from bench.verdicts.plot import svg
-from bench.verdicts.run import Job, Played, do_all, healthy, regressed
+from bench.verdicts.run import ONSETS, Job, Played, do_all, healthy, regressed
 from bench.verdicts.scenario import SCENARIOS, SCRAPES
 from bench.verdicts.tables import ERRORS, false_table, falses, figures, found_table, founds
 
@@ -67,12 +67,12 @@ def main() -> int:
     if chosen.plot:
         chosen.plot.write_text(svg(rows, finds))
     if chosen.failures:
-        told = [repr(each) for each in played if each.outcome.at and each.case.bad_rate is None]
+        told = [repr(each) for each in played if each.taken_back and each.case.bad_rate is None]
         chosen.failures.write_text("\n".join(told))
     if chosen.output == "json":
         print(json.dumps(figures(rows, finds), indent=1))
     else:
-        print(false_table(rows), found_table(finds), sep="\n\n")
+        print(false_table(rows), *(found_table(finds, onset) for onset in ONSETS), sep="\n\n")
     return int(any(row.pods != "1" and not row.met for row in rows))
 
 

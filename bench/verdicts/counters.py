@@ -136,7 +136,8 @@ def conditions(
     """How likely a request fails, and is slowed down, for each pod and cell."""
     failing = np.full_like(times, weather.base_rate)
     if case.bad_rate is not None:
-        failing[[pod.workload == CANARY for pod in pods]] = case.bad_rate
+        canary = np.array([pod.workload == CANARY for pod in pods])
+        failing[canary[:, None] & (times >= case.onset)] = case.bad_rate
     if case.scenario.wave:
         failing *= 2 ** np.sin(2 * math.pi * times / case.scenario.wave + 1)
     slow = np.zeros_like(times)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, log10
+from math import log10
 from typing import TypeAlias
 
-from bench.verdicts.tables import TARGET, FalseRollbacks, Found, Share
+from bench.verdicts.run import ONSETS
+from bench.verdicts.tables import DESIGN, TARGET, FalseRollbacks, Found, Share
 
 LEFT, WIDTH, ROW, TOP = 150, 560, 30, 64
 COLOURS = {"canaryd": "#0b7a75", "99 %": "#c8553d", "tuned": "#d9a441"}
@@ -19,6 +20,7 @@ LONGEST = 1300.0
 def svg(rows: Sequence[FalseRollbacks], finds: Sequence[Found]) -> str:
     """One picture, one panel under the other."""
     rows = [row for row in rows if row.pods != "1"]
+    finds = [found for found in finds if found.case.onset == ONSETS[0]]
     middle = TOP + ROW * len(rows) + 90
     height = middle + ROW * len(finds) + 50
     parts = [
@@ -28,7 +30,13 @@ def svg(rows: Sequence[FalseRollbacks], finds: Sequence[Found]) -> str:
         text(10, 20, "False rollbacks per rollout, with 95 % intervals; 3 and 10 pods", bold=True),
         *legend(38),
         *panel(rows),
-        text(10, middle - 24, "Median seconds until a regression is found", bold=True),
+        text(
+            10,
+            middle - 36,
+            "Median seconds from a regression's onset, once pods are warm,",
+            bold=True,
+        ),
+        text(10, middle - 20, "until it is found; upright: the design's figure"),
         *times(finds, middle),
         "</svg>",
     ]
@@ -113,6 +121,9 @@ def times(finds: Sequence[Found], top: float) -> list[str]:
         words = f"{100 * healthy:g} to {100 * bad:g} %, {load}/s x {weight} %"
         parts.append(text(10, y + 4, words))
         for name, seconds in {**row.flagger, "canaryd": row.seconds}.items():
-            x = LEFT + WIDTH * min(seconds, LONGEST) / LONGEST
-            parts.append(dot(x, y, COLOURS[name], hollow=seconds == inf))
+            x = LEFT + WIDTH * min(max(seconds, 0.0), LONGEST) / LONGEST
+            parts.append(dot(x, y, COLOURS[name], hollow=not 0 <= seconds <= LONGEST))
+        if row.key in DESIGN:
+            x = LEFT + WIDTH * DESIGN[row.key] / LONGEST
+            parts.append(line((x, y - 9), (x, y + 9), COLOURS["canaryd"], 'stroke-width="2"'))
     return parts

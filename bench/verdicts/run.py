@@ -13,7 +13,7 @@ import numpy as np
 from bench.verdicts import flagger
 from bench.verdicts.counters import play
 from bench.verdicts.scenario import LOADS, RATES, SCENARIOS, SCRAPES, Case, Scenario
-from bench.verdicts.verdict import Outcome, judge, known
+from bench.verdicts.verdict import MOST_FAILED, Outcome, judge, known
 from bench.verdicts.weather import PAST, draw
 from canaryd.model.gates import MARGIN
 
@@ -23,8 +23,10 @@ STEADY = SCENARIOS[0]
 REGRESSIONS = ((0.001, 0.01), (0.01, 0.02), (0.01, 0.05))
 TRAFFIC = ((100.0, 5), (100.0, 10), (1000.0, 5))
 """Requests per second, and the canary's weight, at which regressions are to be found."""
-MOST_STAY, LONGEST = 300.0, 1500.0
-"""A bad canary does not pass a step, which then lasts for the most stay; so long is played."""
+ONSETS = (40.0, 120.0, 0.0)
+"""When a canary gets worse: when its pods are just warm, in a running step, or at once."""
+LONGEST = 1500.0
+"""So long a regression is played from its onset on; it does not pass its step."""
 BEFORE = 120.0
 """So many seconds before the first weight are played scrape by scrape."""
 FLAGGER = {"99 %": 0.01, "tuned": 0.0}
@@ -47,6 +49,12 @@ class Played:
     case: Case
     outcome: Outcome
     flagger: dict[str, float | None]
+
+    @property
+    def taken_back(self) -> bool:
+        """Whether canaryd does it: without a sufficient background a gate's verdict only holds."""
+        done = self.outcome
+        return done.at is not None and (done.sufficient or done.why == MOST_FAILED)
 
 
 def healthy(
@@ -75,8 +83,8 @@ def number(case: Case) -> tuple[int, ...]:
 
 
 def regressed(*, times: int, share: int, seed: int) -> Iterator[Job]:
-    """Rollouts that are worse from the first request on, and never get beyond the first weight."""
-    for (before, after), (load, weight) in product(REGRESSIONS, TRAFFIC):
+    """Rollouts that get worse, and never get beyond the first of twenty weights."""
+    for onset, (before, after), (load, weight) in product(ONSETS, REGRESSIONS, TRAFFIC):
         case = Case(
             STEADY,
             pods=3,
@@ -85,12 +93,13 @@ def regressed(*, times: int, share: int, seed: int) -> Iterator[Job]:
             error_rate=before,
             load=load,
             weights=(weight,) * 20,
-            stay=MOST_STAY,
+            stay=onset + LONGEST,
             bad_rate=after,
-            most=LONGEST,
+            onset=onset,
+            most=onset + LONGEST,
         )
         for turn in range(times // share):
-            of_case = (*number(case), round(1e5 * after), int(load), weight)
+            of_case = (*number(case), round(1e5 * after), int(load), weight, int(onset))
             yield Job(case, (seed, *of_case, turn), share)
 
 

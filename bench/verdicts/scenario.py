@@ -96,7 +96,9 @@ class Case:
     weights: tuple[int, ...]
     stay: float
     bad_rate: float | None = None
-    """The canary's error rate from its first request on, if it is worse."""
+    """The canary's error rate, if it is worse, from `onset` on."""
+    onset: float = 0.0
+    """So many seconds after the first weight the canary gets worse; 0: from its first request."""
     most: float = inf
 
     @property

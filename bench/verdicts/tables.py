@@ -15,8 +15,8 @@ from canaryd.model.gates import TOLERATED, Counted, Preset
 
 TARGET = 0.015
 """The upper end of the interval of false rollbacks is to be at most this."""
-RATIO = 2.3
-"""So many times Wald's bound may be needed."""
+LEAST_TILES = 3
+"""No regression is found in fewer evaluations: one counts for at most half of what is needed."""
 DESIGN = {
     (0.001, 0.01, 100, 5): 180,
     (0.001, 0.01, 100, 10): 100,
@@ -25,7 +25,7 @@ DESIGN = {
     (0.01, 0.05, 100, 10): 40,
     (0.01, 0.05, 1000, 5): 30,
 }
-"""The design's median seconds to detect: healthy rate, bad rate, requests/s, weight."""
+"""The design's median seconds from onset on: healthy rate, bad rate, requests/s, weight."""
 ERRORS = TOLERATED[Preset.DEFAULT, Counted.ERRORS]
 
 
@@ -90,6 +90,19 @@ class Found:
         """Wald's."""
         return wald(self.case.error_rate, self.case.bad_rate or 0.0, ERRORS)
 
+    @property
+    def ratio(self) -> float | None:
+        """Requests over that bound; None: the fewest evaluations that are needed hold more."""
+        case = self.case
+        least = LEAST_TILES * case.load * case.weights[0] / 100 * case.window
+        return None if least >= self.bound else self.requests / self.bound
+
+    @property
+    def met(self) -> bool | None:
+        """Whether it is found within one evaluation of the design's figure, if there is one."""
+        design = DESIGN.get(self.key)
+        return None if design is None else self.seconds <= design + self.case.window
+
 
 def falses(played: Iterable[Played]) -> list[FalseRollbacks]:
     """One row for each scenario and for one pod or more."""
@@ -102,7 +115,7 @@ def falses(played: Iterable[Played]) -> list[FalseRollbacks]:
 
 def false(scenario: str, pods: str, group: Sequence[Played]) -> FalseRollbacks:
     """One row."""
-    back = [each for each in group if each.outcome.at is not None and each.outcome.sufficient]
+    back = [each for each in group if each.taken_back]
     return FalseRollbacks(
         scenario,
         pods,
@@ -127,25 +140,25 @@ def founds(played: Iterable[Played]) -> list[Found]:
 
 def found(case: Case, group: Sequence[Played]) -> Found:
     """One row."""
-    caught = [each.outcome for each in group if each.outcome.at is not None]
-    missed = len(group) - len(caught)
-    never = [inf] * missed
+    outcomes = [each.outcome for each in group]
     return Found(
         case,
         len(group),
-        missed,
-        median([*(each.at or 0.0 for each in caught), *never]),
-        median([*(each.requests for each in caught), *never]),
-        {
-            name: median(inf if (at := each.flagger[name]) is None else at for each in group)
-            for name in FLAGGER
-        },
+        sum(each.at is None for each in outcomes),
+        median(since(case, each.at) for each in outcomes),
+        median(inf if each.at is None else each.requests for each in outcomes),
+        {name: median(since(case, each.flagger[name]) for each in group) for name in FLAGGER},
     )
 
 
+def since(case: Case, at: float | None) -> float:
+    """Seconds from the onset; less than 0: a healthy canary was taken back."""
+    return inf if at is None else at - case.onset
+
+
 def number(value: float) -> str:
-    """A figure, or never."""
-    return "never" if value == inf else f"{value:,.0f}"
+    """A figure, or never; or before the onset."""
+    return "never" if value == inf else "before" if value < 0 else f"{value:,.0f}"
 
 
 def false_table(rows: Sequence[FalseRollbacks]) -> str:
@@ -163,20 +176,24 @@ def false_table(rows: Sequence[FalseRollbacks]) -> str:
     return "\n".join(lines)
 
 
-def found_table(rows: Sequence[Found]) -> str:
-    """Markdown."""
+def found_table(rows: Sequence[Found], onset: float) -> str:
+    """Markdown: the regressions that began then."""
     heads = [f"Flagger {name}" for name in FLAGGER]
     lines = [
-        "| errors | requests/s x weight | rollouts | canaryd, s | design, s |"
+        "| errors | requests/s x weight | rollouts | canaryd, s | design, s | within 10 s |"
         f" {' | '.join(f'{head}, s' for head in heads)} | requests | Wald | ratio |",
-        "| --- | --- | --- | --- | --- |" + " --- |" * (len(heads) + 3),
+        "| --- | --- | --- | --- | --- | --- |" + " --- |" * (len(heads) + 3),
     ]
     for row in rows:
+        if row.case.onset != onset:
+            continue
         healthy, bad, load, weight = row.key
         cells = [f"{100 * healthy:g} to {100 * bad:g} %", f"{load:,} x {weight} %"]
         cells += [str(row.rollouts), number(row.seconds), str(DESIGN.get(row.key, "-"))]
+        cells += ["-" if row.met is None else "yes" if row.met else "**no**"]
         cells += [number(each) for each in row.flagger.values()]
-        cells += [number(row.requests), number(row.bound), f"{row.requests / row.bound:.1f}"]
+        cells += [number(row.requests), number(row.bound)]
+        cells += ["floor" if row.ratio is None else f"{row.ratio:.1f}"]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -200,10 +217,12 @@ def figures(rows: Sequence[FalseRollbacks], finds: Sequence[Found]) -> dict[str,
                 "weight": row.key[3],
                 "rollouts": row.rollouts,
                 "missed": row.missed,
+                "onset": row.case.onset,
                 "seconds": finite(row.seconds),
                 "design": DESIGN.get(row.key),
                 "requests": finite(row.requests),
                 "wald": row.bound,
+                "ratio": row.ratio,
                 "flagger": {name: finite(each) for name, each in row.flagger.items()},
             }
             for row in finds

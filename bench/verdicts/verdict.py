@@ -34,14 +34,17 @@ GATES: tuple[EvidenceGate, ...] = tuple(
     Compare(counted.value, counted, TOLERATED[Preset.DEFAULT, counted]) for counted in Counted
 )
 WAITS = Waits()
+MOST_FAILED = "most failed"
+"""The check that is outside of alpha."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """What became of a rollout: when and why it was taken back, if it was.
 
-    `why` names the gate, `requests` the canary's requests that evidence rests on. `refused` counts
-    tiles that were left out for another reason than a change of weight.
+    `why` names the gate, `requests` the canary's requests that evidence rests on, from the onset
+    of a regression on. `refused` counts tiles that were left out for another reason than a change
+    of weight.
     """
 
     at: float | None
@@ -64,6 +67,7 @@ def known(case: Case, past: Sequence[Track]) -> Background:
         window=window,
         grpc_good=GRPC_GOOD,
         asked_at=BEGIN,
+        warm_up=WAITS.warm_up,
     )
 
 
@@ -81,7 +85,7 @@ def judge(case: Case, tracks: Sequence[Track], seen: Background, offset: float) 
     window = timedelta(seconds=case.window)
     evidence = begin(window=window, counted_until=instant(-offset))
     edges = tuple(each.edge for each in seen.edges)
-    start, step = -offset, 0
+    start, step, healthy = -offset, 0, 0.0
     for now, entered in events(case, offset):
         if entered is not None:
             step = entered
@@ -90,12 +94,20 @@ def judge(case: Case, tracks: Sequence[Track], seen: Background, offset: float) 
             continue
         scales = scales_of(case, rules, evidence, seen, step)
         answer = tile(tracks, start, start + case.window, edges)
-        evidence = take_in(evidence, (answer,), scales)
+        counted, evidence = rests_on(evidence), take_in(evidence, (answer,), scales)
+        before = min(max((case.onset - start) / case.window, 0.0), 1.0)
+        healthy += before * (rests_on(evidence) - counted)
         start += case.window
         why = failed(evidence, scales)
         if why:
-            return outcome(evidence, seen, now, why)
-    return outcome(evidence, seen, None, "")
+            return outcome(evidence, seen, now, why, healthy)
+    return outcome(evidence, seen, None, "", healthy)
+
+
+def rests_on(evidence: Evidence) -> float:
+    """How many of the canary's requests counted so far."""
+    strands = [strand for gate in evidence.gates for strand in gate.strands]
+    return strands[0].total.canary if strands else 0.0
 
 
 def scales_of(
@@ -122,7 +134,7 @@ def scales_of(
 def failed(evidence: Evidence, scales: Scales) -> str:
     """Which check takes the canary back, if one does."""
     if evidence.failing >= ENOUGH_FAILING:
-        return "most failed"
+        return MOST_FAILED
     for state in evidence.gates:
         if against(state) >= bound(scales.rules):
             strand = worst(state)
@@ -131,13 +143,14 @@ def failed(evidence: Evidence, scales: Scales) -> str:
     return ""
 
 
-def outcome(evidence: Evidence, seen: Background, at: float | None, why: str) -> Outcome:
-    """Sum up."""
-    strands = [strand for gate in evidence.gates for strand in gate.strands]
+def outcome(
+    evidence: Evidence, seen: Background, at: float | None, why: str, healthy: float
+) -> Outcome:
+    """Sum up; `healthy` requests were from before the onset."""
     return Outcome(
         at=at,
         why=why,
-        requests=strands[0].total.canary if strands else 0.0,
+        requests=rests_on(evidence) - healthy,
         tiles=evidence.tiles,
         refused=evidence.refused.count if evidence.refused else 0,
         dispersion=seen.errors,

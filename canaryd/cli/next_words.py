@@ -24,6 +24,9 @@ from canaryd.model.status import (
     Verdict,
 )
 
+JUDGED = frozenset({HoldReason.DISPERSION_UNKNOWN, HoldReason.ENVIRONMENT})
+"""Holds of a gate that has failed already, where that is not the canary's fault for certain."""
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -154,6 +157,8 @@ def _step(case: Case, step: StepState) -> list[str]:
     if left > timedelta():
         waits = f"it waits for approval ({command}), then " if asks else ""
         return [f"{_clock(step, left, least)}, then {waits}{then}"]
+    if case.status.hold is not None and case.status.hold.reason in JUDGED:
+        return [f"nothing before the evidence changes or a person decides: {case.command('abort')}"]
     words = _unproven(case)
     if asks:
         words.append(f"waits for approval: {command}")

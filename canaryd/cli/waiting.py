@@ -24,10 +24,12 @@ from canaryd.decide.narrate import span
 from canaryd.model.errors import ForbiddenError, TransientError
 from canaryd.model.names import SlotName
 from canaryd.model.snapshot import Problem
-from canaryd.model.status import Status
+from canaryd.model.status import HoldReason, Status
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire.watch import CANARIES
 
+WAITS_FOR_PERSONS = PERSONS | {HoldReason.DISPERSION_UNKNOWN}
+"""Holds that a person can end, or must."""
 FIRST_PAUSE = timedelta(seconds=0.25)
 LAST_PAUSE = timedelta(seconds=5)
 """Between two looks at what the slots hold; only until it is known what to follow."""
@@ -197,7 +199,7 @@ class Waiting:
 def _held(status: Status, *, runs: bool) -> Ending | None:
     """Whether only a person can help it on."""
     hold, stalled = status.hold, problem(status)
-    if runs and hold is not None and hold.reason in PERSONS:
+    if runs and hold is not None and hold.reason in WAITS_FOR_PERSONS:
         return Ending(Code.HELD, f"{hold.reason.value}: {hold.message}")
     if stalled is not None:
         return Ending(Code.HELD, f"{stalled.reason}: {stalled.message}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from math import inf
+from math import ceil, inf
 from typing import TypeAlias
 
 from canaryd.decide.evidence import dispersion
@@ -53,12 +53,16 @@ def background(
     window: timedelta,
     grpc_good: frozenset[str],
     asked_at: datetime,
+    warm_up: timedelta = timedelta(),
 ) -> Background:
     """Tell how the serving pods vary, from columns of length `window`, oldest first.
 
     `served_since` is on the clock of the columns: from then on `primary` served, before it the
-    workload that is `canary` now. A column in which they changed places is left out.
+    workload that is `canary` now. A column in which they changed places is left out, and so is
+    each pod's `warm_up`, as in tiles.
     """
+    cold = ceil(warm_up / window)
+    columns = settled(columns, cold)
     before = [_cells(one.rows, canary, grpc_good) for one in columns if one.end <= served_since]
     since = [
         _cells(one.rows, primary, grpc_good) for one in columns if one.end - window >= served_since
@@ -77,6 +81,19 @@ def background(
         edges=_edges(cells),
         rate=requests / (len(served) * seconds) if served else 0.0,
     )
+
+
+def settled(columns: Sequence[Column], cold: int) -> Sequence[Column]:
+    """The columns without so many of each pod that came within them."""
+    seen: dict[PodName, int] = {}
+    kept: list[Column] = []
+    for number, column in enumerate(columns):
+        pods = {(row.workload, row.pod) for row in column.rows}
+        for pod in pods:
+            seen[pod] = seen.get(pod, 0 if number else cold) + 1
+        rows = tuple(row for row in column.rows if seen[row.workload, row.pod] > cold)
+        kept.append(Column(column.end, rows))
+    return kept
 
 
 def _cells(rows: Iterable[Row], workload: str, good: frozenset[str]) -> Cells:

@@ -61,6 +61,7 @@ def scales(draft: Draft) -> Scales:
         weight=draft.status.canary_weight,
         live_since=step.live_since if step else None,
         share_settles=draft.snap.waits.share_settles,
+        window=evidence.window if evidence else spec.evidence.evaluate_every,
     )
 
 
@@ -104,7 +105,8 @@ def note_change(draft: Draft, at: datetime) -> Draft:
     skew = draft.snap.counting.skew or timedelta()
     oldest = evidence.counted_until - skew - timedelta(minutes=10)
     kept = tuple(change for change in evidence.changes if change >= oldest)
-    return draft.change(evidence=replace(evidence, changes=(*kept, at)[-20:]))
+    changed = replace(evidence, changes=(*kept, at)[-20:], followed=Tally())
+    return draft.change(evidence=changed)
 
 
 def learn_background(draft: Draft) -> Draft:
@@ -221,7 +223,8 @@ def verdict_of(
 
 def missing_of(draft: Draft, evidence: Evidence, before: Gate | None) -> Missing | None:
     """Why there is nothing to judge by, and since when without a break."""
-    silence, live_since = draft.snap.counting.silence, sure(sure(draft.status.step).live_since)
+    silence, step = draft.snap.counting.silence, sure(draft.status.step)
+    live_since = step.live_since or draft.now
     if silence is not None:
         reason, since = MISSING[silence.answered], silence.since
     elif nothing_came(draft, evidence):

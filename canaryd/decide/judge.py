@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
@@ -89,14 +90,15 @@ def judge(draft: Draft) -> Draft:
     """Judge the live step: evidence, failed checks, holds for what is missing."""
     draft = most_failed(take_in_tiles(draft))
     step = draft.status.step
-    if step is None or step.live_since is None or not draft.running:
+    if step is None or not draft.running:
         return draft
-    since = step.live_since
     concluded = conclusions(draft)
+    if step.live_since is None:
+        return heard(draft, concluded)  # no traffic goes back to what is proven bad by now
+    since = step.live_since
     thresholds = (look(draft, metric, since) for metric in draft.snap.spec.analysis.metrics)
     draft = draft.change(gates=(*thresholds, *(each.gate for each in concluded)))
-    for each in concluded:
-        draft = weighed(draft, each) if draft.running else draft
+    draft = heard(draft, concluded)
     if in_use(draft) and draft.running:
         draft = uncounted(traffic_follows(draft))
     for gate in draft.status.gates:
@@ -110,8 +112,16 @@ def most_failed(draft: Draft) -> Draft:
     evidence = draft.status.evidence
     if evidence is None or evidence.failing < ENOUGH_FAILING:
         return draft
-    sentence = say.most_failed(narrate.span(evidence.window))
+    sentence = say.most_failed(evidence.latest, narrate.span(evidence.window))
     return roll_back(draft, "MostRequestsFailed", narrate.rolled_back(draft, sentence))
+
+
+def heard(draft: Draft, concluded: Iterable[Conclusion]) -> Draft:
+    """Act on every gate's evidence, until one has ended the rollout."""
+    for each in concluded:
+        if draft.running:
+            draft = weighed(draft, each)
+    return draft
 
 
 def weighed(draft: Draft, concluded: Conclusion) -> Draft:

@@ -128,12 +128,12 @@ def no_primary(gate: EvidenceGate) -> str:
     return f"{gate.name}: at 100 % there is no primary to compare with"
 
 
-def most_failed(window: str) -> str:
+def most_failed(latest: Tally, window: str) -> str:
     """Say that most requests failed; the check is outside of alpha, and says so."""
     return (
-        f"most of the canary's requests failed (half of them in two successive intervals of "
-        f"{window}, or nine in ten in one) and at least twice as many as the primary's; this check "
-        "is always on and no part of analysis.alpha"
+        f"most of the canary's requests failed: {counts(latest)} in the last {window}; half of "
+        "them in two intervals in a row, or nine in ten in one, are enough where the primary has "
+        "half as many or fewer; this check is always on and no part of analysis.alpha"
     )
 
 

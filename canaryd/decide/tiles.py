@@ -68,6 +68,8 @@ class Counts:
     primary: Side
     canary_all: Side
     primary_all: Side
+    canary_pods: int = 0
+    """How many pods of the canary are past their warm-up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def read(tile: Tile, frame: Frame) -> tuple[Counts | None, Refusal | None]:
         primary=add_up(rows, frame.primary, frame.grpc_good, warm),
         canary_all=add_up(rows, frame.canary, frame.grpc_good),
         primary_all=add_up(rows, frame.primary, frame.grpc_good),
+        canary_pods=sum(workload == frame.canary for workload, _ in warm),
     )
     return counts, weight_changed(tile, there, frame)
 
@@ -159,13 +162,15 @@ def stale(what: str, late: timedelta) -> str:
     return f"the last scrape of {what} was {late.total_seconds():g} s old"
 
 
-def weight_changed(tile: Tile, there: Iterable[Presence], frame: Frame) -> Refusal | None:
+def weight_changed(tile: Tile, there: Sequence[Presence], frame: Frame) -> Refusal | None:
     """Whether the weight changed while these requests were counted, or just before or after.
 
-    A pod's counts begin at the scrape before the tile's start: so far back may a change matter.
+    What is counted are the requests between two scrapes of each pod: both lie before the tile's
+    own bounds, by up to one scrape interval.
     """
     begun = min((pod.at_start for pod in there if pod.at_start is not None), default=tile.start)
-    first, last = begun - frame.settles, tile.end + frame.settles
+    ended = max((pod.at_end for pod in there if pod.at_end is not None), default=tile.end)
+    first, last = begun - frame.settles, ended + frame.settles
     if any(first <= change + tile.skew <= last for change in frame.changes):
         return Refusal(Uncounted.WEIGHT_CHANGED, "the weight changed in it")
     return None

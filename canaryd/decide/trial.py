@@ -105,6 +105,7 @@ def weighing(course: Course, walk: _Walk, background: Background | None) -> Scal
         weight=course.steps[walk.index].weight,
         live_since=walk.entered,
         share_settles=SHARE_SETTLES,
+        window=walk.evidence.window,
     )
 
 

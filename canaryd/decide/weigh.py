@@ -22,6 +22,10 @@ FAILING_REQUESTS, FAILING = 20, 0.5
 """So many canary requests in a tile, and this share of them failed: twice in a row is enough."""
 BROKEN_REQUESTS, BROKEN = 50, 0.9
 """So many canary requests in a tile, and this share of them failed: once is enough."""
+AT_ONCE = 3
+"""Once is enough only where a tile is so many scrapes long: both sides' are of the same seconds."""
+RULE_OF_THREE = 3
+"""None of n failed: with 95 % confidence fewer than 3 in n do."""
 ENOUGH_FAILING = 2
 """So many failing tiles in a row end a rollout; one that is worse counts twice."""
 FOLLOWED_MOST = 100_000
@@ -40,9 +44,15 @@ class Scales:
     live_since: datetime | None
     """Since when the step's weight is live, on our clock; evidence for it begins there."""
     share_settles: timedelta
+    window: timedelta
 
-    def dispersion(self, edge: float | None) -> float:
-        """How unevenly failures fall on the primary's pods; what is unknown is taken as uneven."""
+    def dispersion(self, edge: float | None, *, per_pod: float = 0.0) -> float:
+        """How unevenly failures fall on the primary's pods; what is unknown is taken as uneven.
+
+        Where pods differ for reasons of their own, their failures vary with the square of their
+        requests: a canary pod that gets more in a tile (`per_pod`) than a primary's pod usually
+        does is so much more uneven.
+        """
         known = self.background
         if known is None:
             return UNKNOWN_DISPERSION
@@ -50,7 +60,9 @@ class Scales:
         if edge is not None:
             found = next((each.dispersion for each in known.edges if each.edge == edge), None)
         least = 1.0 if known.sufficient else UNKNOWN_DISPERSION
-        return max(least, found or UNKNOWN_DISPERSION)
+        usual = known.rate * self.window.total_seconds() / max(1, known.pods)
+        heavier = max(1.0, per_pod / usual) if usual else 1.0
+        return max(least, 1 + ((found or UNKNOWN_DISPERSION) - 1) * heavier)
 
 
 def begin(*, window: timedelta, counted_until: datetime) -> Evidence:
@@ -124,7 +136,7 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
         evidence = refuse(evidence, tile, refusal)
     if counts is None:
         return evidence
-    evidence = count_failing(evidence, counts)
+    evidence = count_failing(evidence, tile, counts)
     evidence = count_share(evidence, tile, counts, scales)
     if refusal is not None:
         return evidence
@@ -145,19 +157,25 @@ def refuse(evidence: Evidence, tile: Tile, refusal: Refusal) -> Evidence:
     return replace(evidence, refused=told)
 
 
-def count_failing(evidence: Evidence, counts: Counts) -> Evidence:
-    """Tiles in a row in which most of what the canary got went wrong, at twice the primary's."""
+def count_failing(evidence: Evidence, tile: Tile, counts: Counts) -> Evidence:
+    """Tiles in a row in which most of what the canary got went wrong, at twice the primary's.
+
+    What the primary's few requests cannot exclude may be usual. Where a tile is about as long as a
+    scrape interval, one side may show an outage's beginning before the other does: two must agree.
+    """
     canary, primary = counts.canary_all, counts.primary_all
+    latest = Tally(canary.errors, canary.requests, primary.errors, primary.requests)
     bad = canary.errors / canary.requests if canary.requests else 0.0
-    usual = primary.errors / primary.requests if primary.requests else 0.0
+    usual = (primary.errors + RULE_OF_THREE) / primary.requests if primary.requests else 0.0
+    at_once = AT_ONCE * tile.scrape <= tile.end - tile.start
     failing = evidence.failing
-    if canary.requests >= BROKEN_REQUESTS and bad >= BROKEN and bad >= 2 * usual:
+    if at_once and canary.requests >= BROKEN_REQUESTS and bad >= BROKEN and bad >= 2 * usual:
         failing += ENOUGH_FAILING
     elif canary.requests >= FAILING_REQUESTS and bad >= FAILING and bad >= 2 * usual:
         failing += 1
     else:
         failing = 0
-    return evidence if failing == evidence.failing else replace(evidence, failing=failing)
+    return replace(evidence, failing=failing, latest=latest)
 
 
 def count_share(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) -> Evidence:
@@ -190,13 +208,14 @@ def weigh(
     gate: GateEvidence, rule: EvidenceGate, counts: Counts, scales: Scales, *, for_it: bool
 ) -> GateEvidence:
     """One gate's evidence after one tile."""
+    per_pod = counts.canary.requests / max(1, counts.canary_pods)
     strands = tuple(
         weigh_strand(
             strand,
             rule,
             tally(strand.edge, counts),
             scales.rules,
-            uneven=scales.dispersion(strand.edge),
+            uneven=scales.dispersion(strand.edge, per_pod=per_pod),
             for_it=for_it,
         )
         for strand in gate.strands

@@ -99,6 +99,8 @@ class Evidence:
     tiles: int = 0
     """How many tiles counted."""
     refused: Refused | None = None
+    latest: Tally = Tally()
+    """What all pods answered in the last tile that was understood."""
     failing: int = 0
     """How many tiles in a row had half or more of the canary's requests fail."""
     empty: int = 0

@@ -101,6 +101,7 @@ class Past:
             window=count.every,
             grpc_good=count.grpc_good,
             asked_at=asked_at,
+            warm_up=count.warm_up,
         )
         if not self._wanted(line, study):
             return

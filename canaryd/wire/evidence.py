@@ -171,6 +171,10 @@ class EvidenceStatus(StatusPart):
     expected: float = Field(
         default=0.0, description="How many canary requests those should have had."
     )
+    latest: Numbers = Field(
+        default=Tally(),
+        description=f"Requests of all pods in the last span that was understood: {IN_ORDER}.",
+    )
     followed: Numbers = Field(
         default=Tally(),
         description=f"Requests since the weight last settled: {IN_ORDER}.",

@@ -170,13 +170,20 @@ async def test_after_three_spoiled_watches_everything_is_listed_anew(
 @pytest.mark.parametrize(
     "silence", [open_watch(), open_watch(b"{"), dripping], ids=["nothing", "half", "drip"]
 )
-async def test_a_silent_watch_is_given_up_and_nothing_is_lost(
+async def test_a_silent_watch_is_given_up_and_a_new_list_tells_what_was_missed(
     play: Play, silence: Behaviour
 ) -> None:
-    answers = json(listed(A, version=1)), silence, open_watch(event("ADDED", B))
+    answers = json(listed(A, version=1)), silence, json(listed(A, B, version=2)), open_watch()
     async with play(*answers) as scene:
         await scene.sink.until(lambda: scene.sink.names == {"a", "b"})
-        assert scene.versions[:3] == ["list", "1", "1"]
+        assert scene.versions[:3] == ["list", "1", "list"]
+
+
+async def test_a_kind_of_which_there_is_never_any_news_is_no_failure(play: Play) -> None:
+    quiet = (json(listed(A, version=1)), open_watch()) * 6
+    async with play(*quiet) as scene:
+        await scene.sink.until(lambda: scene.sink.replaced == 6)
+        assert not any(scene.sink.failures)
 
 
 @pytest.mark.parametrize(

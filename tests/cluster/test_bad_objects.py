@@ -16,6 +16,8 @@ from tests.world.world import World
 pytestmark = pytest.mark.cluster
 
 COUNTED = {"evidence", "background"}
+ANN = ("--as", "ann@example.com", "--as-group", "system:masters")
+"""Who asks in the examples; once canaryd is installed, nobody asks in another's name."""
 CRDS = Path(__file__).parents[2] / "crds"
 
 
@@ -39,11 +41,11 @@ def test_kubectl_apply_refuses_it_naming_the_field(crds: World, bad: Bad) -> Non
     "good", GOOD_OBJECTS, ids=[good["metadata"]["name"] for good in GOOD_OBJECTS]
 )
 def test_kubectl_apply_accepts_it(crds: World, namespace: str, good: dict[str, Any]) -> None:
-    crds.kubectl("-n", namespace, "apply", "-f", "-", stdin=text(good))
+    crds.kubectl(*ANN, "-n", namespace, "apply", "-f", "-", stdin=text(good))
 
 
 def test_a_request_cannot_be_changed(crds: World, namespace: str) -> None:
-    crds.kubectl("-n", namespace, "apply", "-f", "-", stdin=text(request("approve")))
+    crds.kubectl(*ANN, "-n", namespace, "apply", "-f", "-", stdin=text(request("approve")))
     said = crds.kubectl_fails(
         *("-n", namespace, "patch", "canaryrequest", "approve"),
         *("--type=merge", "-p", '{"spec": {"by": "bob@example.com"}}'),

@@ -10,6 +10,7 @@ from canaryd.model.names import FIELD_MANAGER, Revision, SlotName
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Request, Sample, Snapshot, Verb
 from canaryd.model.status import CapReason, HoldReason, Phase, Status
+from tests.decide.meter import Meter
 from tests.decide.signs import (
     failing,
     same_rollout,
@@ -21,7 +22,7 @@ from tests.decide.signs import (
 )
 from tests.decide.world import Cluster, UnsafeError
 
-NOT_THE_STEPS_TIME = tuple(HoldReason)[:6]
+NOT_THE_STEPS_TIME = tuple(HoldReason)[:10]
 """Holds that are nobody's fault: a step's clock stands still."""
 
 
@@ -54,6 +55,7 @@ class Books:
     """What has happened so far, as a bystander would write it down."""
 
     cluster: Cluster
+    meter: Meter
     told: dict[int, Notice] = field(default_factory=dict)
     heard: dict[str, list[Sample]] = field(default_factory=dict)
     asked: list[Request] = field(default_factory=list)

@@ -6,9 +6,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Decision
 from canaryd.model.names import FIELD_MANAGER, Key, Revision, SlotName, Weight
-from canaryd.model.snapshot import Answered, Request, Routing, Sample, Snapshot, Verb, Workload
+from canaryd.model.snapshot import Request, Routing, Sample, Snapshot, Verb, Workload
 from canaryd.model.spec import (
     SUCCESS_RATE,
     Analysis,

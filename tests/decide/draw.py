@@ -6,10 +6,13 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from canaryd.model.gates import Counted, EvidenceGate, Evidential, Objective
 from canaryd.model.names import Weight
 from canaryd.model.snapshot import Verb
 from canaryd.model.spec import Analysis, Bounds, Metric, MissingPolicy, Otherwise, Spec, Step
 from tests.decide.build import RATE, a_spec, an_analysis, sec
+from tests.decide.counted import ERRORS, LATENCY
+from tests.decide.meter import Fault
 from tests.decide.run import Crash
 from tests.decide.stories import Event, Story
 from tests.decide.world import WITHOUT_VALUE, Quality
@@ -33,6 +36,7 @@ walks = st.lists(st.integers(1, 100), min_size=1, max_size=4, unique=True).flatm
                 weight=st.just(Weight(w)),
                 least=st.sampled_from([sec(30), sec(60), sec(200)]),
                 approval=st.sampled_from([False] * 7 + [True]),
+                most=st.sampled_from([sec(200), sec(300)]),
             )
             for w in sorted(ws)
         )
@@ -47,12 +51,21 @@ silences = policies | st.just(MissingPolicy(sec(300), Otherwise.ADVANCE))
 QUEUE = Metric("queue", Bounds(minimum=5), sec(30), "up")
 
 
+SLO = Objective("slo", Counted.ERRORS, 0.03)
+COUNTED: list[tuple[EvidenceGate, ...]] = [(ERRORS,), (ERRORS,), (ERRORS, LATENCY), (SLO,)]
+"""Evidence gates; some Canaries have them beside their checks, some instead."""
+THRESHOLDS = [(RATE,), (RATE, QUEUE), (QUEUE,)]
+
+
 @st.composite
-def specs(draw: st.DrawFn) -> Spec:
+def specs(draw: st.DrawFn, *, counted: bool) -> Spec:
+    gates: tuple[EvidenceGate, ...] = draw(st.sampled_from(COUNTED)) if counted else ()
+    checks = [(), (), (RATE,)] if counted else THRESHOLDS
     analysis: Analysis = an_analysis(
         threshold=draw(st.integers(1, 3)),
         steps=draw(walks),
-        metrics=draw(st.sampled_from([(RATE,), (RATE, QUEUE), (QUEUE,)])),
+        metrics=draw(st.sampled_from(checks)),
+        evidence=Evidential(gates, evaluate_every=sec(30)),
         ready_threshold=draw(st.sampled_from([1, 50, 100])),
         no_data=draw(silences),
         unavailable=draw(policies),
@@ -64,6 +77,9 @@ often, flag = st.sampled_from([True, True, True, False]), st.booleans()
 shares = st.sampled_from([0, 5, 30, 80, 100])
 back = st.sampled_from([3.0, 50.0, 900.0])
 away = st.sampled_from(list(WITHOUT_VALUE))
+
+
+wrong = st.sampled_from([Quality.BAD, Quality.BROKEN])
 
 
 def pushing(*startups: float | None) -> st.SearchStrategy[Event]:
@@ -111,6 +127,7 @@ scenes = st.one_of(
         event("route", st.just(True)),
     ),
     scene(event("delete", often)),
+    scene(event("counts", st.sampled_from(Fault)), event("counts", st.none())),
     scene(event("pause_deployment", flag)),
 )
 crashes = st.lists(
@@ -119,13 +136,27 @@ crashes = st.lists(
     max_size=60,
 )
 opening = st.tuples(st.tuples(st.just(1.0), pushing(0.0, 4.0, 40.0)))
-stories = st.builds(
-    Story,
-    spec=specs(),
-    first_weight=st.sampled_from([0, 0, 0, 3, 10, 50]),
-    total=st.sampled_from([100, 100, 90]),
-    events=st.builds(
-        lambda first, then: sum(then, first), opening, st.lists(scenes, min_size=2, max_size=9)
-    ),
-    crashes=st.just(()) | crashes.map(tuple),
-)
+regression = event("push", st.just(True), wrong, soon, st.sampled_from([0.0, 4.0]))
+counted_opening = opening | st.tuples(st.tuples(st.just(1.0), regression))
+
+
+def tales(*, counted: bool) -> st.SearchStrategy[Story]:
+    """Histories of Canaries that are judged by evidence, or by checks alone."""
+    return st.builds(
+        Story,
+        spec=specs(counted=counted),
+        first_weight=st.sampled_from([0, 0, 0, 3, 10, 50]),
+        total=st.sampled_from([100, 100, 90]),
+        events=st.builds(
+            lambda first, then: sum(then, first),
+            counted_opening if counted else opening,
+            st.lists(scenes, min_size=2, max_size=9),
+        ),
+        crashes=st.just(()) | crashes.map(tuple),
+        skew=st.sampled_from([0, 0, 7, -40, 3600]) if counted else st.just(0),
+        age=st.sampled_from([7200, 0]) if counted else st.just(7200),
+    )
+
+
+stories = tales(counted=False)
+counted_stories = tales(counted=True)

@@ -11,10 +11,11 @@ from canaryd.decide.draft import Draft, EnterStep, Promote, Stage
 from canaryd.decide.engine import RULES, by_phase, decide
 from canaryd.decide.moves import start_rollout
 from canaryd.decide.requests import serve_requests
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Decision
 from canaryd.model.names import Weight
 from canaryd.model.notice import Tidings
-from canaryd.model.snapshot import Answered, Sample, Snapshot, Verb
+from canaryd.model.snapshot import Sample, Snapshot, Verb
 from canaryd.model.status import CapReason, Phase
 from tests.decide.build import sec
 from tests.decide.run import Engine

@@ -20,6 +20,7 @@ from canaryd.model.status import HoldReason, Phase, Status
 from canaryd.wire.status import LARGEST_STATUS, parse_status, render_status
 from tests.decide.books import demand
 from tests.decide.build import sec
+from tests.decide.meter import Counter, Meter
 from tests.decide.watchman import Watchman
 from tests.decide.world import Cluster, Collector
 
@@ -46,12 +47,15 @@ class Run:
     crashes: Iterator[tuple[Crash, float] | None] = field(default_factory=lambda: iter(()))
     status: Status = field(default_factory=Status)
     collector: Collector = field(default_factory=Collector)
+    counter: Counter = field(default_factory=Counter)
+    meter: Meter = field(init=False)
     generation: int = 1
     wake: datetime | None = None
     watchman: Watchman = field(init=False)
 
     def __post_init__(self) -> None:
-        self.watchman = Watchman(self.cluster)
+        self.meter = Meter(self.cluster)
+        self.watchman = Watchman(self.cluster, self.meter)
 
     # --- one reconcile ---
 
@@ -68,6 +72,7 @@ class Run:
             routing=routing,
             problems=problems,
             samples=dict(self.collector.samples),
+            counting=self.counter.counting(self.meter),
             requests=tuple(self.cluster.requests),
             stale=self.cluster.stale(),
         )
@@ -83,14 +88,18 @@ class Run:
     def reconcile(self) -> bool:
         """Decide, act, commit, answer, unless a crash comes between; whether anything changed."""
         crash = next(self.crashes, None)
+        self.meter.note()
         snap = self.snapshot()
         self.watchman.sees(snap)
+        self.watchman.told_clock = self.counter.learnt
+        self.watchman.told_background = self.counter.background
         decision = self.engine(snap, self.cluster.now)
         if crash and crash[0] is Crash.BEFORE_ACT:
             return self.die(crash[1])
         for action in decision.actions:
             self.watchman.acts(snap, decision, action)
             self.cluster.apply(action)
+        self.meter.note()
         if crash and crash[0] is Crash.BEFORE_COMMIT:
             self.watchman.interrupted(snap)
             return self.die(crash[1])
@@ -104,6 +113,7 @@ class Run:
         done = {a.request for a in decision.answers if a.state is not RequestState.PENDING}
         self.cluster.requests = [r for r in self.cluster.requests if r.name not in done]
         self.collector.want(decision.observe, self.cluster.now)
+        self.counter.want(decision.count, self.cluster.now)
         self.wake = decision.wake_at
         return bool(write or decision.actions or done)
 
@@ -116,7 +126,7 @@ class Run:
 
     def die(self, down: float) -> bool:
         """The daemon is gone with its memory, and back after a while."""
-        self.collector, self.wake = Collector(), None
+        self.collector, self.counter, self.wake = Collector(), Counter(), None
         self.cluster.now += sec(down)
         self.cluster.happen()
         return True
@@ -134,7 +144,7 @@ class Run:
         planned = self.cluster.planned[0][0] if self.cluster.planned else None
         silent = self.cluster.watches_silent_since
         stale = silent + sec(120.001) if silent and not self.cluster.stale() else None
-        times = (self.wake, self.collector.due(), planned, stale)
+        times = (self.wake, self.collector.due(), self.counter.due(self.meter), planned, stale)
         return min((at for at in times if at is not None), default=None)
 
     def until(self, end: datetime) -> None:
@@ -151,6 +161,7 @@ class Run:
         bounds = {m.name: m.bounds.minimum or 0.0 for m in self.spec.analysis.metrics}
         for sample in self.collector.ask(self.cluster, bounds):
             self.watchman.heard.setdefault(sample.metric, []).append(sample)
+        self.counter.ask(self.meter)
         self.settle()
 
     def nothing_missed(self, at: datetime) -> None:
@@ -187,7 +198,7 @@ class Run:
         raise AssertionError(f"it never ends: {self.status.phase}, {self.status.hold}")
 
     def oblige(self) -> None:
-        """Approve what waits for approval, resume what is paused."""
+        """Approve what waits for approval, resume what is paused, abort what cannot be judged."""
         hold, rollout, step = self.status.hold, self.status.rollout, self.status.step
         if hold is None or rollout is None or self.status.phase is not Phase.PROGRESSING:
             return
@@ -195,6 +206,8 @@ class Run:
             self.ask(Verb.RESUME, None)
         elif hold.reason is HoldReason.APPROVAL_NEEDED and step is not None:
             self.ask(Verb.APPROVE, step.index + 1)
+        elif hold.reason is HoldReason.ENVIRONMENT:  # both sides are bad, and stay so
+            self.ask(Verb.ABORT, None)
         else:
             return
         self.settle()

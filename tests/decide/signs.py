@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Decision
-from canaryd.model.snapshot import Answered, Sample, Snapshot, Verb
+from canaryd.model.snapshot import Sample, Snapshot, Verb
 from canaryd.model.spec import Metric
 from canaryd.model.status import Status
 

@@ -11,6 +11,7 @@ from canaryd.model.spec import Spec, Step
 from canaryd.model.status import Phase, Status
 from tests.decide.books import demand
 from tests.decide.build import V1, V2, sec
+from tests.decide.meter import Fault
 from tests.decide.run import Crash, Engine, Run
 from tests.decide.world import Cluster, Quality, refreshed
 
@@ -32,6 +33,10 @@ class Story:
     total: int
     events: tuple[tuple[float, Event], ...]
     crashes: tuple[tuple[Crash, float] | None, ...] = ()
+    skew: float = 0
+    """The metrics server's clock is so many seconds ahead of ours."""
+    age: float = 7200
+    """So many seconds had the pods served when it began."""
 
 
 class Teller:
@@ -77,6 +82,10 @@ class Teller:
     def metrics(self, away: Quality | None) -> None:
         self.cluster.metrics_away = away
 
+    def counts(self, fault: Fault | None) -> None:
+        """Something is wrong with the counts."""
+        self.run.meter.fault = fault
+
     def suspend(self, wish: bool) -> None:
         self.edit(replace(self.run.spec, suspend=wish))
 
@@ -108,7 +117,7 @@ class Teller:
         """All disturbances stop; only what is wrong with a revision itself remains."""
         cluster = self.cluster
         refreshed(cluster, silent=False)
-        cluster.metrics_away, cluster.route_exists = None, True
+        cluster.metrics_away, cluster.route_exists, self.run.meter.fault = None, True, None
         for slot, work in cluster.slots.items():
             work.exists, work.paused = True, False
             if not work.named:
@@ -127,6 +136,7 @@ def play(story: Story, engine: Engine | None = None) -> Run:
     first = round(story.total * story.first_weight / 100)
     cluster.weights = {V1: story.total - first, V2: first}
     run = Run(spec=story.spec, cluster=cluster, crashes=iter(story.crashes))
+    run.meter.skew, run.meter.age = sec(story.skew), sec(story.age)
     if engine is not None:
         run.engine = engine
     teller = Teller(run)

@@ -180,7 +180,7 @@ def test_looking_at_every_answer_does_not_raise_false_alarms(process: EProcess) 
 @pytest.mark.parametrize(("ratio", "delta"), [(1.0, 0.0), (1.1, 0.0005), (1.25, 0.001)])
 def test_a_whole_rollout_at_the_tolerance_is_seldom_taken_back(ratio: float, delta: float) -> None:
     """Steps of 5, 25 and 50 % of 200 requests a look, an outage of both sides in the middle."""
-    chance, alpha, rollouts, alarms = Random(11), 0.05, 500, 0  # noqa: S311 - the same every run
+    chance, alpha, rollouts, alarms = Random(11), 0.05, 500, 0
     for _ in range(rollouts):
         process, seen = EProcess(ratio, delta, WORSE, -math.log(alpha) / 2), False
         for step, nc in enumerate((10, 50, 100)):

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from canaryd.decide.engine import decide
-from canaryd.model.snapshot import Answered, Sample, Snapshot
+from canaryd.model.answered import Answered
+from canaryd.model.snapshot import Sample, Snapshot
 from canaryd.model.spec import MissingPolicy, Otherwise
 from canaryd.model.status import (
     Gate,

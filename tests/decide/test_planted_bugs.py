@@ -6,9 +6,11 @@ from random import Random
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, settings
+from hypothesis.strategies import SearchStrategy
 
-from tests.decide.draw import stories
+from tests.decide.draw import counted_stories, stories
 from tests.decide.planted import PLANTED
+from tests.decide.planted_counting import PLANTED_COUNTING
 from tests.decide.run import Engine
 from tests.decide.stories import Story, play
 
@@ -29,9 +31,15 @@ def goes_wrong(story: Story, engine: Engine) -> bool:
     return False
 
 
+BUGS = [
+    *(pytest.param(engine, stories, id=bug) for bug, engine in PLANTED.items()),
+    *(pytest.param(engine, counted_stories, id=bug) for bug, engine in PLANTED_COUNTING.items()),
+]
+
+
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("engine", [pytest.param(PLANTED[bug], id=bug) for bug in PLANTED])
-def test_it_is_caught_that_the_engine(engine: Engine) -> None:
-    seed = Random(1)  # noqa: S311 - the same histories in every run
-    story = find(stories, lambda one: goes_wrong(one, engine), settings=ENOUGH, random=seed)
+@pytest.mark.parametrize(("engine", "tales"), BUGS)
+def test_it_is_caught_that_the_engine(engine: Engine, tales: SearchStrategy[Story]) -> None:
+    seed = Random(1)
+    story = find(tales, lambda one: goes_wrong(one, engine), settings=ENOUGH, random=seed)
     play(story)  # the true engine goes through the same history well

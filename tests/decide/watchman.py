@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import timedelta
 from math import ceil
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Decision, SetWeight
 from canaryd.model.names import SlotName
-from canaryd.model.snapshot import Answered, Routing, Sample, Snapshot, Verb, Workload
+from canaryd.model.snapshot import Routing, Sample, Snapshot, Verb, Workload
 from canaryd.model.spec import Metric, Otherwise
 from canaryd.model.status import Phase, Status
-from tests.decide.books import Books, demand
+from tests.decide.books import demand
+from tests.decide.ledger import Ledger
 from tests.decide.signs import (
     ends,
     judged_revision,
@@ -28,7 +30,7 @@ from tests.decide.signs import (
 )
 
 
-class Watchman(Books):
+class Watchman(Ledger):
     """Every rule that must hold after each step of a history."""
 
     # --- one write of the route ---
@@ -55,6 +57,7 @@ class Watchman(Books):
         demand(work.ready >= needed, f"a rise with {work.ready} of {needed} ready pods")
         demand(judged_revision(snap, decision) == work.revision, "a rise of another revision")
         self.nothing_forbids(snap, decision, "a rise")
+        demand(not self.proven_bad(snap), "a rise of a canary that is proven to be bad")
         lost, rollout = self.lost, snap.status.rollout
         if lost is None or not lost.away or superseded(snap.status, decision.status):
             return
@@ -100,6 +103,7 @@ class Watchman(Books):
         self.readiness(snap, after, ended=ended)
         self.counts(snap, after, ended=ended)
         self.progress(snap, decision, after)
+        self.evidence(snap, after, acted=bool(decision.actions), ended=ended)
         self.keep_live(snap, after, after.idle_slot)
 
     def exposure(self, snap: Snapshot, after: Status, idle: SlotName) -> None:
@@ -163,6 +167,7 @@ class Watchman(Books):
             demand(new.index == 0, "the first step was skipped")
             self.nothing_forbids(snap, decision, "a step")
             demand(all(probed(snap, m) for m in snap.spec.analysis.metrics), "not probed")
+            self.probed_counts(snap)
         else:
             demand(new.index == old.index + 1, "a step was skipped")
             self.nothing_forbids(snap, decision, "a step")
@@ -180,6 +185,7 @@ class Watchman(Books):
         current = analysis.steps[step.index] if step.index >= 0 else None
         least = current.least if current else analysis.interval
         demand(self.stayed.get(key, timedelta()) >= least, "went on before the least stay")
+        self.weighed_well(snap, step, self.stayed.get(key, timedelta()))
         for metric in analysis.metrics:
             proven = passed(self.heard.get(metric.name, []), metric, self.live.since)
             proven = proven or self.excused(snap, metric)

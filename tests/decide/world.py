@@ -11,9 +11,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe, SetWeight
 from canaryd.model.names import FIELD_MANAGER, Revision, SlotName, Weight
-from canaryd.model.snapshot import Answered, Request, Routing, Sample, Verb, Workload
+from canaryd.model.snapshot import Request, Routing, Sample, Verb, Workload
 from tests.decide.build import OLD, SEEN, T0, V1, V2, sec
 
 
@@ -27,6 +28,7 @@ class Quality(Enum):
     GOOD = "good"
     BAD = "bad"
     FLAPPING = "flapping"
+    BROKEN = "broken"
     NO_DATA = "no data"
     UNAVAILABLE = "unavailable"
     REFUSED = "refused"
@@ -190,7 +192,7 @@ class Cluster:
         if quality in WITHOUT_VALUE:
             kind = WITHOUT_VALUE[quality]
             return Sample(wish.metric, kind, due, wish.interval, detail=quality.value)
-        bad = quality is Quality.BAD
+        bad = quality in (Quality.BAD, Quality.BROKEN)
         if quality is Quality.FLAPPING:
             bad = int((due - T0).total_seconds() // wish.interval.total_seconds()) % 3 == 0
         value = bounds_min - 5 if bad else bounds_min + 0.5

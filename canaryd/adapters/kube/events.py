@@ -174,10 +174,19 @@ def _detach(struct: Struct) -> None:
                 _detach(item)
 
 
+class SilentWatchError(UnreachableError):
+    """A watch said nothing for too long: it is dead, or there was nothing to say.
+
+    An API server sends no bookmarks for a kind of which it has seen no event since its start.
+    """
+
+
 async def lines(
     call: Call, stream: aiohttp.StreamReader, *, longest: int, silence: float
 ) -> AsyncIterator[bytes]:
-    """Yield whole lines; raises UnreachableError when the stream ends inside one or is silent.
+    """Yield whole lines; raises UnreachableError when the stream ends inside one.
+
+    A stream that is silent for so many seconds raises SilentWatchError.
 
     Bytes that make no line are silence, too.
     """
@@ -206,4 +215,4 @@ async def _chunk(call: Call, stream: aiohttp.StreamReader, deadline: float) -> b
         async with asyncio.timeout_at(deadline):
             return await stream.readany()
     except TimeoutError as error:
-        raise UnreachableError(call.says("the watch fell silent")) from error
+        raise SilentWatchError(call.says("the watch fell silent")) from error

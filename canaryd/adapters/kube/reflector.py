@@ -15,7 +15,15 @@ import structlog
 
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.errors import ExpiredError
-from canaryd.adapters.kube.events import Bookmark, Changed, Decoder, Event, Gone, lines
+from canaryd.adapters.kube.events import (
+    Bookmark,
+    Changed,
+    Decoder,
+    Event,
+    Gone,
+    SilentWatchError,
+    lines,
+)
 from canaryd.adapters.kube.kinds import Catalogue
 from canaryd.model.errors import (
     CanarydError,
@@ -87,6 +95,11 @@ class Reflector:
                 self._failures = self._spoiled = 0
                 return 0.0
             self._note_failure(f"the watch of {self._kind} ends too early or says nothing")
+        except SilentWatchError as error:
+            # Dead, or nothing to say: only a new list tells, and it makes good what was missed.
+            log.debug("watch silent, listing anew", kind=self._kind, error=str(error))
+            self._version = None
+            return 0.0
         except CanarydError as error:
             return await self._recover(error)
         except Exception:
