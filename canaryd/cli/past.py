@@ -6,6 +6,7 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 from typing import TextIO
 
 import click
@@ -88,7 +89,7 @@ async def _fetch(wanted: Wanted, address: str, span: timedelta) -> Recording:
     rules = wanted.spec.analysis.evidence
     window = rules.evaluate_every
     last = grid(clock.now() - HOUR / 60, window)
-    hours = max(1, round(span / HOUR))
+    hours = max(1, ceil(span / HOUR))
     columns: list[Column] = []
     try:
         with click.progressbar(

@@ -96,7 +96,7 @@ class Replay:
 
     def _all_begins(self) -> list[datetime]:
         columns = self._recording.columns
-        if not columns:
+        if not any(column.rows for column in columns):
             message = (
                 f"the metrics server knows no request to {self._recording.workload} in that time;"
                 " check the namespace, the Deployments' names and --last"

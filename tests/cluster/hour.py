@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -31,19 +32,10 @@ def load_hour(
 
     `slow` of the requests take 25 to 50 ms, the others up to 5.
     """
-    end = int(datetime.now(UTC).timestamp()) - EVERY  # noqa: TID251 - Prometheus' own time
-    text = folder / "hour.txt"
-    text.write_text("\n".join(lines(namespace, workload, pods, rate, error_rate, slow, end)))
+    past = Past(namespace, workload, pods, rate, error_rate, slow)
     prometheus = world.parts["prometheus"]
     prometheus.stop()
-    subprocess.run(
-        [
-            *(promtool("2"), "tsdb", "create-blocks-from", "openmetrics"),
-            *(text, world.folder / "prometheus"),
-        ],
-        check=True,
-        capture_output=True,
-    )
+    write(past, folder, world.folder / "prometheus")
     prometheus.start()
     world.wait_for(
         lambda: world.prometheus_query(
@@ -53,32 +45,48 @@ def load_hour(
     )
 
 
-def lines(
-    namespace: str,
-    workload: str,
-    pods: int,
-    rate: float,
-    error_rate: float,
-    slow: float,
-    end: int,
-) -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Past:
+    """How a workload's pods did, evenly, for `span` seconds until now."""
+
+    namespace: str
+    workload: str
+    pods: int
+    rate: float
+    error_rate: float
+    slow: float
+    span: int = SPAN
+
+
+def write(past: Past, folder: Path, data: Path) -> None:
+    """Make blocks of it in the data folder of a Prometheus that does not run."""
+    end = int(datetime.now(UTC).timestamp()) - EVERY  # noqa: TID251 - Prometheus' own time
+    text = folder / "past.txt"
+    text.write_text("\n".join(lines(past, end)))
+    subprocess.run(
+        [promtool("2"), "tsdb", "create-blocks-from", "openmetrics", text, data],
+        check=True,
+        capture_output=True,
+    )
+
+
+def lines(past: Past, end: int) -> Iterator[str]:
     """OpenMetrics text, one family after the other."""
-    times = range(end - SPAN, end, EVERY)
+    begin = end - past.span
     yield "# TYPE istio_requests counter"
-    for pod in range(pods):
-        for code, share in (("200", 1 - error_rate), ("500", error_rate)):
-            tags = shown({**tagged(namespace, workload, pod), "response_code": code})
-            for at in times:
-                count = int((at - end + SPAN) * rate * share)
-                yield f"istio_requests_total{{{tags}}} {count} {at}"
+    for pod in range(past.pods):
+        for code, share in (("200", 1 - past.error_rate), ("500", past.error_rate)):
+            tags = shown({**tagged(past.namespace, past.workload, pod), "response_code": code})
+            for at in range(begin, end, EVERY):
+                yield f"istio_requests_total{{{tags}}} {int((at - begin) * past.rate * share)} {at}"
     yield "# TYPE istio_request_duration_milliseconds_bucket unknown"
-    for pod in range(pods):
+    name = "istio_request_duration_milliseconds_bucket"
+    for pod in range(past.pods):
         for edge in (*BUCKETS, "+Inf"):
-            share = 1.0 if float(edge) >= 50 else 1 - slow if float(edge) >= 5 else 0.0
-            tags = shown({**tagged(namespace, workload, pod), "le": str(edge)})
-            for at in times:
-                count = int((at - end + SPAN) * rate * share)
-                yield f"istio_request_duration_milliseconds_bucket{{{tags}}} {count} {at}"
+            share = 1.0 if float(edge) >= 50 else 1 - past.slow if float(edge) >= 5 else 0.0
+            tags = shown({**tagged(past.namespace, past.workload, pod), "le": str(edge)})
+            for at in range(begin, end, EVERY):
+                yield f"{name}{{{tags}}} {int((at - begin) * past.rate * share)} {at}"
     yield "# EOF\n"
 
 

@@ -9,15 +9,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 SECONDS = {
-    "test_daemon.py": 240,
-    "test_demo.py": 110,
+    "test_cli.py": 90,
+    "test_daemon.py": 60,
+    "test_demo.py": 60,
     "test_evidence.py": 420,
-    "test_faults.py": 200,
-    "test_kills.py": 260,
-    "test_kube_adapters.py": 140,
-    "test_quiet.py": 150,
-    "test_scale.py": 150,
-    "test_walk.py": 120,
+    "test_faults.py": 360,
+    "test_kills.py": 300,
+    "test_kube_adapters.py": 60,
+    "test_pushes.py": 90,
+    "test_quiet.py": 120,
+    "test_rollback.py": 90,
+    "test_walk.py": 90,
 }
 """How long a file takes, about; it only decides which world it runs in."""
 OTHERWISE = 40
