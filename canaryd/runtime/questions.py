@@ -11,12 +11,14 @@ from canaryd.model.question import Failed, Question
 from canaryd.model.snapshot import Sample, Snapshot
 
 SMALLEST_SLOT = timedelta(milliseconds=200)
-LARGEST_SLOT = timedelta(seconds=5)
+LARGEST_SLOT = timedelta(seconds=1)
+SLOTS = 50
+"""So many slots in an interval: an answer is late by a fiftieth of it at most."""
 
 
 def aligned(at: datetime, interval: timedelta) -> datetime:
     """The first slot boundary not before `at`: Canaries with one rhythm share their queries."""
-    slot = max(SMALLEST_SLOT, min(LARGEST_SLOT, interval / 10)).total_seconds()
+    slot = max(SMALLEST_SLOT, min(LARGEST_SLOT, interval / SLOTS)).total_seconds()
     seconds = at.timestamp()
     late = -seconds % slot
     return at + timedelta(seconds=late)
