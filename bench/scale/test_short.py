@@ -41,6 +41,7 @@ def resting(world: World) -> Iterator[None]:
 
 
 def gone(world: World, crowd: Scene) -> None:
+    """Take the crowd away, and wait until nothing of it is left."""
     crowd.daemon.kill()
     crowd.crowd.delete()
     namespaces = [path_of("namespaces", "", name) for name in crowd.crowd.namespaces]
@@ -61,6 +62,7 @@ def played(world: World, folder: Path) -> tuple[Result, Result, Result]:
 def test_200_canaries_are_silent_when_idle_and_a_release_of_all_takes_few_requests(
     installed: World, tmp_path: Path
 ) -> None:
+    """Counts alone: what is asked of the API server, never how long it takes."""
     first, still, released = played(installed, tmp_path)
     assert first.figures["Events there"] == first.figures["Events told"] == MANY
     assert first.each("patch canaries/status") <= 1

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.verdicts.tables import DESIGN, ERRORS
 from canaryd.decide.evidence import WORSE, EProcess, dispersion
-from canaryd.decide.strands import AT_START
+from canaryd.decide.strands import ANEW, AT_START
 from canaryd.model.gates import ALPHA
 
 ROLLOUTS, MOST, HOURS = 600, 400, 60
@@ -44,8 +44,8 @@ class Design:
     finer: int = 1
     before: int = 0
     """So many evaluations of a canary that is not worse yet."""
-    trickle: float = 0.0
-    """So much of the whole is bet anew with every evaluation."""
+    anew: float = ANEW
+    """So much of what is left is bet with every evaluation."""
 
 
 def changes() -> Iterator[tuple[str, Design]]:
@@ -62,7 +62,7 @@ def changes() -> Iterator[tuple[str, Design]]:
     yield "no cap per evaluation", replace(base, capped=False)
     yield "evaluations of 1 s", replace(base, finer=10)
     yield f"as shipped, after {BEFORE} healthy evaluations", late
-    yield "and 1 % of the whole bet anew with every evaluation", replace(late, trickle=0.01)
+    yield "the same, nothing bet anew", replace(late, anew=0.0)
 
 
 def estimates(rate: float, load: int, rng: np.random.Generator) -> list[dict[int, float]]:
@@ -98,7 +98,8 @@ def delay(design: Design, key: Key, phi: float, rng: np.random.Generator) -> flo
         part = min(max(good - look, 0.0), 1.0)
         wrong = min(float(rng.poisson(canary * (part * healthy + (1 - part) * bad))), canary)
         usual = float(rng.poisson(healthy * primary))
-        process = process.release(design.trickle).update(wrong, canary, usual, primary, phi)
+        process = process.release(design.anew * process.reserve)
+        process = process.update(wrong, canary, usual, primary, phi)
         if process.log_e >= limit:
             return (look + 1 - good) * tile + design.lag
     return inf

@@ -25,8 +25,8 @@ TRAFFIC = ((100.0, 5), (100.0, 10), (1000.0, 5))
 """Requests per second, and the canary's weight, at which regressions are to be found."""
 ONSETS = (40.0, 120.0, 0.0)
 """When a canary gets worse: when its pods are just warm, in a running step, or at once."""
-LONGEST = 1500.0
-"""So long a regression is played from its onset on; it does not pass its step."""
+LONGEST = {0.01: 900.0, 0.02: 1500.0, 0.05: 600.0}
+"""So long each regression is played from its onset on; the canary does not pass its step."""
 BEFORE = 120.0
 """So many seconds before the first weight are played scrape by scrape."""
 FLAGGER = {"99 %": 0.01, "tuned": 0.0}
@@ -93,10 +93,10 @@ def regressed(*, times: int, share: int, seed: int) -> Iterator[Job]:
             error_rate=before,
             load=load,
             weights=(weight,) * 20,
-            stay=onset + LONGEST,
+            stay=onset + LONGEST[after],
             bad_rate=after,
             onset=onset,
-            most=onset + LONGEST,
+            most=onset + LONGEST[after],
         )
         for turn in range(times // share):
             of_case = (*number(case), round(1e5 * after), int(load), weight, int(onset))

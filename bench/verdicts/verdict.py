@@ -89,7 +89,7 @@ def judge(case: Case, tracks: Sequence[Track], seen: Background, offset: float) 
     for now, entered in events(case, offset):
         if entered is not None:
             step = entered
-            evidence = enter_step(evidence, at=instant(now), steps=len(case.weights))
+            evidence = enter_step(evidence, at=instant(now))
             evidence = replace(evidence, changes=(*evidence.changes[-9:], instant(now)))
             continue
         scales = scales_of(case, rules, evidence, seen, step)
@@ -123,7 +123,6 @@ def scales_of(
             settles=WAITS.weight_settles,
         ),
         background=seen,
-        steps=len(case.weights),
         weight=case.weights[step],
         live_since=instant(step * case.stay),
         share_settles=WAITS.share_settles,

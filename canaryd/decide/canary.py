@@ -202,7 +202,7 @@ def first_wanted(written: Evidence | None, evidence: Evidence | None) -> datetim
     """The start of the first tile that is wanted: what is not written yet may be needed again."""
     if evidence is None:
         return None
-    if written is None or written.released > evidence.released:
+    if written is None or written.entered > evidence.entered:
         return evidence.counted_until
     return min(written.counted_until, evidence.counted_until)
 

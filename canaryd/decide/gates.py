@@ -10,7 +10,7 @@ from typing import assert_never
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
-from canaryd.decide.strands import against, bound, in_favour
+from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
 from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
@@ -57,7 +57,6 @@ def scales(draft: Draft) -> Scales:
             grpc_good=spec.evidence.grpc_good,
         ),
         background=draft.status.background,
-        steps=len(spec.steps),
         weight=draft.status.canary_weight,
         live_since=step.live_since if step else None,
         share_settles=draft.snap.waits.share_settles,
@@ -80,8 +79,9 @@ def enter_evidence(draft: Draft) -> Draft:
         window = interval_of(draft)
         skew = draft.snap.counting.skew or timedelta()
         evidence = begin(window=window, counted_until=grid(draft.now + skew, window))
-    steps = len(draft.snap.spec.analysis.steps)
-    return draft.change(evidence=enter_step(evidence, at=draft.now, steps=steps))
+        # Its first tile began earlier, in what may have been another rollout at another weight.
+        evidence = replace(evidence, changes=(draft.now,))
+    return draft.change(evidence=enter_step(evidence, at=draft.now))
 
 
 def interval_of(draft: Draft) -> timedelta:
@@ -104,7 +104,7 @@ def note_change(draft: Draft, at: datetime) -> Draft:
         return draft
     skew = draft.snap.counting.skew or timedelta()
     oldest = evidence.counted_until - skew - timedelta(minutes=10)
-    kept = tuple(change for change in evidence.changes if change >= oldest)
+    kept = tuple(change for change in evidence.changes if oldest <= change != at)
     changed = replace(evidence, changes=(*kept, at)[-20:], followed=Tally())
     return draft.change(evidence=changed)
 
@@ -216,7 +216,8 @@ def verdict_of(
         return Verdict.FAIL
     step = draft.status.step
     live = step is not None and step.live_since is not None
-    if peerless(draft, rule) or (live and in_favour(state) >= log(1 / beta)):
+    harmless = in_favour(state) >= log(1 / beta) and against(state) < DOUBTFUL
+    if peerless(draft, rule) or (live and harmless):
         return Verdict.PASS
     return Verdict.UNDECIDED
 

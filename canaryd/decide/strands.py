@@ -23,8 +23,11 @@ DOUBTFUL = log(10)
 """At such odds against the canary, time alone no longer passes a step."""
 WIDER = 1.5
 """The margin is at least so much wider than what is tolerated: passing must be possible."""
-AT_START = 0.5
-"""So much is bet when the rollout begins; the rest in equal parts when later steps do."""
+AT_START = 0.75
+"""So much is bet when the rollout begins."""
+ANEW = 0.03
+"""So much of what is left is bet with every tile: bets against a canary that was good for long are
+as good as lost, and one that turns bad then must find others."""
 
 
 def tolerated(gate: EvidenceGate) -> Tolerance:
@@ -52,22 +55,9 @@ def margin(gate: EvidenceGate, rules: Evidential) -> Tolerance:
             assert_never(gate)
 
 
-def stake(released: int, steps: int) -> float:
-    """How much of the whole is bet when the next step begins; all of it where there is but one."""
-    if steps <= 1:
-        return 1.0
-    return AT_START if released == 0 else AT_START / (steps - 1)
-
-
-def enter_strand(strand: Strand, mass: float) -> Strand:
+def enter_strand(strand: Strand) -> Strand:
     """One comparison in a new step."""
-    worse = process(strand.worse, Tolerance(1.0, 0.0), WORSE).release(mass)
-    return replace(
-        strand,
-        worse=Bets(worse.logv, worse.reserve),
-        fine=all_in(BETTER),
-        steps=(strand.total, Tally()),
-    )
+    return replace(strand, fine=all_in(BETTER), steps=(strand.total, Tally()))
 
 
 def all_in(bets: tuple[float, ...]) -> Bets:
@@ -81,11 +71,9 @@ def process(state: Bets, limit: Tolerance, bets: tuple[float, ...], cap: float =
     return EProcess(limit.ratio, limit.delta, bets, cap, state.logs, state.reserve)
 
 
-def new_strand(edge: float | None, released: int, steps: int) -> Strand:
-    """A comparison that begins now; what the steps so far would have bet is bet at once."""
-    worse = EProcess()
-    for index in range(released):
-        worse = worse.release(stake(index, steps))
+def new_strand(edge: float | None) -> Strand:
+    """A comparison that begins now."""
+    worse = EProcess().release(AT_START)
     return Strand(edge, Bets(worse.logv, worse.reserve), all_in(BETTER))
 
 
@@ -119,7 +107,8 @@ def weigh_strand(
     """
     counts = (seen.canary_bad, seen.canary, seen.primary_bad, seen.primary)
     cap = bound(rules) / 2
-    worse = process(strand.worse, tolerated(rule), WORSE, cap).update(*counts, uneven)
+    worse = process(strand.worse, tolerated(rule), WORSE, cap)
+    worse = worse.release(ANEW * worse.reserve).update(*counts, uneven)
     fine = strand.fine
     if for_it:
         pro = process(fine, margin(rule, rules), BETTER).update(*counts, uneven)

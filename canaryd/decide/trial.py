@@ -61,6 +61,7 @@ class _Walk:
     index: int
     entered: datetime
     inconclusive: int = 0
+    finished: bool = False
 
 
 Source: TypeAlias = Callable[[datetime, Step], Tile | None]
@@ -81,10 +82,9 @@ def trial(
         failed = failure(walk.evidence, course)
         if failed is not None:
             return outcome(walk, failed, now - begin_at)
-        following = go_on(course, walk, now)
-        if following is None:
-            return outcome(walk, None, now - begin_at, finished=True)
-        walk = following
+        walk = go_on(course, walk, now)
+        if walk.finished:
+            break
     return outcome(walk, None, now - begin_at)
 
 
@@ -101,7 +101,6 @@ def weighing(course: Course, walk: _Walk, background: Background | None) -> Scal
         rules=course.rules,
         frame=frame,
         background=background,
-        steps=len(course.steps),
         weight=course.steps[walk.index].weight,
         live_since=walk.entered,
         share_settles=SHARE_SETTLES,
@@ -111,7 +110,7 @@ def weighing(course: Course, walk: _Walk, background: Background | None) -> Scal
 
 def enter(course: Course, walk: _Walk, now: datetime) -> _Walk:
     """Enter the next step."""
-    evidence = enter_step(walk.evidence, at=now, steps=len(course.steps))
+    evidence = enter_step(walk.evidence, at=now)
     evidence = replace(evidence, changes=(*evidence.changes, now)[-3:])
     return replace(walk, evidence=evidence, index=walk.index + 1, entered=now)
 
@@ -124,8 +123,8 @@ def failure(evidence: Evidence, course: Course) -> str | None:
     return next((gate.name for gate in evidence.gates if against(gate) >= limit), None)
 
 
-def go_on(course: Course, walk: _Walk, now: datetime) -> _Walk | None:
-    """The next step when this one is passed, else the same; None after the last one."""
+def go_on(course: Course, walk: _Walk, now: datetime) -> _Walk:
+    """The next step when this one is passed, or the end after the last one; else the same."""
     step, stayed = course.steps[walk.index], now - walk.entered
     if stayed < step.least:
         return walk
@@ -136,18 +135,16 @@ def go_on(course: Course, walk: _Walk, now: datetime) -> _Walk | None:
         for rule in course.rules.gates
         if not (isinstance(rule, Compare) and step.weight == ALL_TRAFFIC)
     ]
-    passed = all(in_favour(gate) >= needed for gate in compared)
+    passed = all(in_favour(gate) >= needed and against(gate) < DOUBTFUL for gate in compared)
     if not passed and (stayed < step.most or any(against(gate) >= DOUBTFUL for gate in compared)):
         return walk
-    if walk.index + 1 == len(course.steps):
-        return None
-    return replace(enter(course, walk, now), inconclusive=walk.inconclusive + (not passed))
+    walk = replace(walk, inconclusive=walk.inconclusive + (not passed))
+    last = walk.index + 1 == len(course.steps)
+    return replace(walk, finished=True) if last else enter(course, walk, now)
 
 
-def outcome(
-    walk: _Walk, failed: str | None, after: timedelta, *, finished: bool = False
-) -> Outcome:
+def outcome(walk: _Walk, failed: str | None, after: timedelta) -> Outcome:
     """What became of the rollout."""
     strands = [gate.strands[0].total for gate in walk.evidence.gates if gate.strands]
     seen = max(strands, key=lambda tally: tally.canary, default=Tally())
-    return Outcome(failed, after, walk.index, seen.canary, finished, walk.inconclusive)
+    return Outcome(failed, after, walk.index, seen.canary, walk.finished, walk.inconclusive)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from canaryd.decide.evidence import BETTER, WORSE
-from canaryd.decide.strands import enter_strand, new_strand, stake, tally, weigh_strand
+from canaryd.decide.strands import enter_strand, new_strand, tally, weigh_strand
 from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
 from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
 from canaryd.model.gates import Compare, Counted, EvidenceGate, Evidential, Objective
@@ -39,7 +39,6 @@ class Scales:
     rules: Evidential
     frame: Frame
     background: Background | None
-    steps: int
     weight: int
     live_since: datetime | None
     """Since when the step's weight is live, on our clock; evidence for it begins there."""
@@ -70,14 +69,13 @@ def begin(*, window: timedelta, counted_until: datetime) -> Evidence:
     return Evidence(window=window, counted_until=counted_until)
 
 
-def enter_step(evidence: Evidence, *, at: datetime, steps: int) -> Evidence:
-    """A step begins: more is bet against the canary, and the bets for it begin anew."""
-    mass = stake(evidence.released, steps)
+def enter_step(evidence: Evidence, *, at: datetime) -> Evidence:
+    """A step begins: the bets for the canary begin anew, those against it go on."""
     gates = tuple(
-        replace(gate, strands=tuple(enter_strand(strand, mass) for strand in gate.strands))
+        replace(gate, strands=tuple(enter_strand(strand) for strand in gate.strands))
         for gate in evidence.gates
     )
-    return replace(evidence, step=at, released=evidence.released + 1, gates=gates)
+    return replace(evidence, step=at, entered=evidence.entered + 1, gates=gates)
 
 
 def fitted(evidence: Evidence, scales: Scales) -> Evidence:
@@ -92,18 +90,20 @@ def fit(
 ) -> GateEvidence:
     """One gate's evidence; edges are chosen once, when something is known about them."""
     wanted = edges(gate, scales)
-    had = known.strands if known is not None and known.counted is gate.counted else ()
-    same = isinstance(gate, Compare) or tuple(strand.edge for strand in had) == wanted
-    if known is not None and had and same:
-        return known
-    strands = tuple(new_strand(edge, evidence.released, scales.steps) for edge in wanted)
+    if known is not None and known.counted is gate.counted and usable(known):
+        had = tuple(strand.edge for strand in known.strands)
+        if isinstance(gate, Compare) or had == wanted:
+            return known
+    strands = tuple(new_strand(edge) for edge in wanted)
     return GateEvidence(gate.name, gate.counted, strands)
 
 
 def usable(gate: GateEvidence) -> bool:
-    """Whether there is evidence of the bets that are made today."""
+    """Whether there is evidence, of the bets that are made today; a status may hold other ones."""
     return bool(gate.strands) and all(
-        len(strand.worse.logs) == len(WORSE) and len(strand.fine.logs) == len(BETTER)
+        strand.steps
+        and len(strand.worse.logs) == len(WORSE)
+        and len(strand.fine.logs) == len(BETTER)
         for strand in gate.strands
     )
 
@@ -132,10 +132,13 @@ def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Eviden
 def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
     """One tile: evidence if it counts, the reason why not if it does not."""
     counts, refusal = read(tile, scales.frame)
+    if counts is not None and not tile.pods and evidence.tiles:
+        # Pods that were counted before have series until long after they are gone.
+        counts, refusal = None, Refusal(Uncounted.STALE, "no pod of either side was scraped in it")
     if refusal is not None:
         evidence = refuse(evidence, tile, refusal)
-    if counts is None:
-        return evidence
+    if counts is None:  # neither a row of failing tiles nor one of empty ones goes on
+        return replace(evidence, failing=0, empty=0, empty_since=None, expected=0.0)
     evidence = count_failing(evidence, tile, counts)
     evidence = count_share(evidence, tile, counts, scales)
     if refusal is not None:

@@ -92,8 +92,8 @@ class Evidence:
     window: timedelta
     counted_until: datetime
     step: datetime | None = None
-    released: int = 0
-    """How many steps' bets have been started."""
+    entered: int = 0
+    """How many steps have been entered."""
     gates: tuple[GateEvidence, ...] = ()
     changes: tuple[datetime, ...] = ()
     tiles: int = 0

@@ -136,10 +136,7 @@ class Spec:
 
     def slot(self, name: SlotName) -> Slot:
         """Return the slot of that name; raises KeyError when there is none."""
-        for slot in self.slots:
-            if slot.name == name:
-                return slot
-        raise KeyError(name)
+        return {slot.name: slot for slot in self.slots}[name]
 
     def other(self, name: SlotName) -> Slot:
         """Return the slot that is not of that name."""

@@ -149,7 +149,7 @@ class EvidenceStatus(StatusPart):
     step: Instant | None = Field(
         default=None, description="When the step began whose bets are running (RFC 3339)."
     )
-    released: int = Field(default=0, description="How many steps' bets have been started.")
+    entered: int = Field(default=0, description="How many steps have been entered.")
     gates: Annotated[list[GateEvidenceStatus], Field(max_length=50)] = Field(
         default=[], description="The evidence of each gate."
     )

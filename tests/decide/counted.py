@@ -23,7 +23,7 @@ from canaryd.model.gates import (
 from canaryd.model.names import SlotName
 from canaryd.model.snapshot import Routing, Snapshot
 from canaryd.model.spec import Spec, Step
-from canaryd.model.status import Status
+from canaryd.model.status import Gate, HoldReason, Status
 from canaryd.model.tile import ALL, Background, Counting, Edge, Presence, Row, Silence, Tile
 from tests.decide.build import T0, V1, V2, a_spec, an_analysis, at_step, sec, steps
 
@@ -37,7 +37,14 @@ EVEN = Background(T0, 3, 3.0, 1.0, (Edge(100.0, 1.0, 0.01),), 100.0)
 """Three pods of the primary that fail as evenly as chance allows."""
 THIN = replace(EVEN, pod_hours=0.5)
 EVERY = sec(10)
-FROM_5 = timedelta(minutes=5)
+BAD: dict[str, Any] = {"canary": (10, 100)}
+FEW: dict[str, Any] = {"canary": (0, 3), "primary": (0, 27)}
+"""Counts of a tile: of a canary that fails, and of a service that is seldom called."""
+SILENT = [
+    (Answered.UNAVAILABLE, HoldReason.METRICS_UNAVAILABLE),
+    (Answered.REFUSED, HoldReason.QUERY_REFUSED),
+    (Answered.NO_DATA, HoldReason.NO_CANARY_DATA),
+]
 
 
 def after(seconds: float) -> datetime:
@@ -86,16 +93,20 @@ def tiles(*numbers: int, **counts: Any) -> tuple[Tile, ...]:
     return tuple(a_tile(number, **counts) for number in numbers)
 
 
+def many(count: int, **counts: Any) -> tuple[Tile, ...]:
+    return tiles(*range(count), **counts)
+
+
 def judged_by(*gates: EvidenceGate, walk: tuple[Step, ...] | None = None, **changes: Any) -> Spec:
     """A Canary of these evidence gates, without threshold metrics."""
     evidential = {"evidence": Evidential(gates), "metrics": ()}
     return a_spec(an_analysis(steps=walk or steps(10, 50, 100), **{**evidential, **changes}))
 
 
-def begun(*, released: int = 1, count: int = 3, **changes: Any) -> Evidence:
+def begun(*, entered: int = 1, **changes: Any) -> Evidence:
     evidence = begin(window=EVERY, counted_until=T0)
-    for _ in range(released):
-        evidence = enter_step(evidence, at=T0, steps=count)
+    for _ in range(entered):
+        evidence = enter_step(evidence, at=T0)
     return replace(evidence, **changes)
 
 
@@ -115,7 +126,7 @@ def weighed(
     **changes: Any,
 ) -> Snapshot:
     """In a live step since T0, judged by evidence gates; these tiles have come since."""
-    known = {"evidence": begun(released=index + 1), "background": EVEN, **(status or {})}
+    known = {"evidence": begun(entered=index + 1), "background": EVEN, **(status or {})}
     return at_step(
         index,
         spec=spec or judged_by(*gates),
@@ -127,6 +138,15 @@ def weighed(
 
 def silence(answered: Answered = Answered.UNAVAILABLE, at: float = 0) -> dict[str, Any]:
     return {"silence": Silence(answered, "the metrics server does not answer", after(at))}
+
+
+def evidence_of(decision: Decision) -> Evidence:
+    assert decision.status.evidence is not None
+    return decision.status.evidence
+
+
+def gate_of(decision: Decision, name: str = "errors") -> Gate:
+    return next(gate for gate in decision.status.gates if gate.name == name)
 
 
 def following(snap: Snapshot, now: datetime) -> tuple[Decision, Snapshot]:

@@ -10,6 +10,7 @@ from math import log
 from canaryd.decide.draft import Draft
 from canaryd.decide.gates import take_in_tiles
 from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
+from canaryd.decide.weigh import RULE_OF_THREE
 from canaryd.model.answered import Answered
 from canaryd.model.evidence import Evidence
 from canaryd.model.gates import Compare
@@ -131,7 +132,9 @@ class Ledger(Books):
             demand(told, "a tile was taken in that never came")
             values = [worth(tile) for tile in told]
             first, last = start - self.meter.skew, told[0].end - self.meter.skew
-            if not any(first < at < last for at in self.moved) and not all(map(faulty, told)):
+            scraped = [pod.at_end for tile in told for pod in tile.pods if pod.at_end]
+            seen_until = max(scraped, default=told[0].end) - self.meter.skew
+            if not any(first < at < seen_until for at in self.moved) and not all(map(faulty, told)):
                 most += max(values)
             changes = (*(epoch.at for epoch in self.meter.epochs), *self.noted)
             near = any(first - NEAR <= at <= last + NEAR for at in changes)
@@ -170,7 +173,7 @@ class Ledger(Books):
         name = snap.workloads[idle].name if idle is not None else ""
         bad, of = wrong([row for row in tile.rows if row.workload == name])
         usual, others = wrong([row for row in tile.rows if row.workload != name])
-        return of >= 50 and bad >= 0.9 * of and bad * others >= 2 * usual * of
+        return of >= 50 and bad >= 0.9 * of and bad * others >= 2 * (usual + RULE_OF_THREE) * of
 
     def weighed_well(self, snap: Snapshot, step: StepState, stayed: timedelta) -> None:
         """A step was passed: each gate was proven, or heard for long enough."""

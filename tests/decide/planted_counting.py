@@ -66,7 +66,7 @@ def skip_first(snap: Snapshot, now: datetime) -> Decision:
 
 def fine_for_ever(before: Status, after: Status, evidence: Evidence) -> Evidence:
     """What speaks for a canary in one step speaks for it in the next."""
-    if before.evidence is None or before.evidence.released == evidence.released:
+    if before.evidence is None or before.evidence.entered == evidence.entered:
         return evidence
     had = {gate.name: gate for gate in before.evidence.gates}
 
@@ -83,7 +83,7 @@ def forgotten_in_holds(before: Status, after: Status, evidence: Evidence) -> Evi
     """A hold begins the evidence anew."""
     if after.hold is None or before.hold is not None:
         return evidence
-    return Evidence(evidence.window, evidence.counted_until, released=evidence.released)
+    return Evidence(evidence.window, evidence.counted_until, entered=evidence.entered)
 
 
 def inherited(before: Status, after: Status, evidence: Evidence) -> Evidence | None:

@@ -28,7 +28,10 @@ def hour(cells: Iterable[tuple[Row, ...]]) -> tuple[Column, ...]:
 
 
 def told(
-    columns: tuple[Column, ...], *, served_since: datetime = NOW - timedelta(days=1)
+    columns: tuple[Column, ...],
+    *,
+    served_since: datetime = NOW - timedelta(days=1),
+    warm_up: timedelta = timedelta(),
 ) -> Background:
     return background(
         columns,
@@ -38,6 +41,7 @@ def told(
         window=WINDOW,
         grpc_good=GRPC_GOOD,
         asked_at=NOW,
+        warm_up=warm_up,
     )
 
 
@@ -237,3 +241,34 @@ def test_an_hour_of_nothing_is_not_sufficient() -> None:
         known = told(columns)
         assert (known.pods, known.pod_hours, known.rate, known.edges) == (0, 0.0, 0.0, ())
         assert not known.sufficient
+
+
+COLD = timedelta(seconds=25)
+"""A warm-up that ends within a third column."""
+
+
+def test_failures_of_a_pods_warm_up_are_no_unevenness() -> None:
+    columns = hour(
+        served("a", 100)
+        + served("b", 100)
+        + (served("new", 100, 90 if number < 103 else 0) if number >= 100 else ())
+        for number in range(HOUR)
+    )
+    assert told(columns).errors > 10
+    known = told(columns, warm_up=COLD)
+    assert known.errors == 1.0
+    assert known.pod_hours == pytest.approx((2 * HOUR + 257) / HOUR)
+    assert told(columns, warm_up=timedelta(seconds=20)).errors > 10
+
+
+def test_pods_that_were_there_at_first_are_past_their_warm_up() -> None:
+    columns = hour(served("a", 100, 5) + served("b", 100) for _ in range(HOUR))
+    assert told(columns, warm_up=COLD) == told(columns)
+
+
+def test_a_pods_warm_up_is_counted_in_columns_in_which_it_was_seen() -> None:
+    columns = hour(
+        served("a", 100) + (served("b", 100) if number in {100, 200, 300, 301} else ())
+        for number in range(HOUR)
+    )
+    assert told(columns, warm_up=COLD).pod_hours == pytest.approx((HOUR + 1) / HOUR)

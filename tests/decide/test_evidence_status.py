@@ -1,29 +1,23 @@
-"""What stands of the evidence in a status, when it is written, and what is asked for next."""
+"""What stands of the evidence in a status, and when it is written."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from canaryd.decide.engine import decide
 from canaryd.decide.outcome import next_status, worth_writing
-from canaryd.model.decision import Count, Decision
 from canaryd.model.evidence import Evidence
-from canaryd.model.gates import Counted, Evidential, MetricsServer, Objective, Reporter
+from canaryd.model.gates import Evidential
 from canaryd.model.names import Weight
 from canaryd.model.snapshot import Snapshot
-from canaryd.model.status import Gate, HoldReason, Phase, Status, Verdict
+from canaryd.model.status import Gate, HoldReason, Status, Verdict
 from tests.decide.build import (
     NEW,
     T0,
-    a_snapshot,
     a_workload,
-    at_step,
     held,
     sec,
-    started,
     step_state,
     told,
     weights,
@@ -31,11 +25,8 @@ from tests.decide.build import (
 )
 from tests.decide.counted import (
     ERRORS,
-    EVEN,
-    EVERY,
-    LATENCY,
+    FEW,
     SLO,
-    SLOW,
     THIN,
     a_tile,
     after,
@@ -47,8 +38,6 @@ from tests.decide.counted import (
     tiles,
     weighed,
 )
-
-NOTHING: dict[str, Any] = {"canary": (0, 3), "primary": (0, 27)}
 
 
 def written(snap: Snapshot, seconds: float) -> tuple[Status, bool]:
@@ -63,15 +52,15 @@ def written(snap: Snapshot, seconds: float) -> tuple[Status, bool]:
 
 
 def test_what_only_ticks_is_written_once_a_minute() -> None:
-    status, write = written(weighed(a_tile(0, **NOTHING)), 11)
+    status, write = written(weighed(a_tile(0, **FEW)), 11)
     assert write  # the step's first verdicts
     ticking = weighed(status={})
     ticking = replace(ticking, status=status)
     for number in range(1, 6):
-        given = tiles(*range(1, number + 1), **NOTHING)
+        given = tiles(*range(1, number + 1), **FEW)
         snap = replace(ticking, counting=counting(*given))
         assert written(snap, 10 * number + 11)[1] is (number == 6)
-    snap = replace(ticking, counting=counting(*tiles(*range(1, 7), **NOTHING)))
+    snap = replace(ticking, counting=counting(*tiles(*range(1, 7), **FEW)))
     later, write = written(snap, 71)
     assert write
     assert later.evidence is not None
@@ -93,7 +82,7 @@ def test_evidence_that_nobody_looks_at_is_written_once_a_minute_as_well() -> Non
 
 
 def test_a_verdict_is_written_at_once_and_a_step_takes_its_evidence_along() -> None:
-    first, _ = written(weighed(a_tile(0, **NOTHING)), 11)
+    first, _ = written(weighed(a_tile(0, **FEW)), 11)
     snap = replace(weighed(*tiles(1, canary=(1, 4000), primary=(9, 36_000))), status=first)
     passed, write = written(snap, 21)
     assert (passed.gates[0].verdict, write) == (Verdict.PASS, True)
@@ -102,7 +91,7 @@ def test_a_verdict_is_written_at_once_and_a_step_takes_its_evidence_along() -> N
     assert entered.step is not None
     assert entered.step.index == 1
     assert entered.evidence is not None
-    assert (entered.evidence.released, entered.evidence.counted_until) == (2, after(70))
+    assert (entered.evidence.entered, entered.evidence.counted_until) == (2, after(70))
     assert entered.evidence.changes == (after(71),)
 
 
@@ -136,98 +125,6 @@ def test_without_a_new_tile_a_gate_says_what_it_said() -> None:
     said = replace(first.gates[0], verdict=Verdict.NO_DATA)
     heard = replace(again, status=replace(first, gates=(said,)))
     assert decide(heard, after(39)).status.gates[0].verdict is Verdict.UNDECIDED
-
-
-# --- what is asked for ---
-
-
-def count_of(decision: Decision) -> Count:
-    assert decision.count is not None
-    return decision.count
-
-
-def test_outside_of_a_rollout_nothing_is_counted() -> None:
-    spec = judged_by(ERRORS)
-    idle = a_snapshot(spec=spec, status=replace(started(), phase=Phase.IDLE, rollout=None))
-    assert decide(idle, T0).count is None
-    promoting = at_step(2, spec=spec, status={"phase": Phase.PROMOTING})
-    assert decide(replace(promoting, stale="silent"), T0).count is None
-    assert decide(at_step(0), T0).count is None
-
-
-def test_before_the_first_step_only_what_is_known_beforehand_is_asked_for() -> None:
-    server = MetricsServer("http://prometheus:9090")
-    evidence = Evidential((ERRORS,), reporter=Reporter.SOURCE, grpc_good=frozenset({"0"}))
-    spec = judged_by(ERRORS, evidence=evidence, server=server)
-    count = count_of(decide(a_snapshot(spec=spec), after(1)))
-    assert count == Count(
-        canary="podinfo-v2",
-        primary="podinfo-v1",
-        revision=NEW,
-        every=EVERY,
-        since=None,
-        edges=(),
-        warm_up=sec(30),
-        reporter=Reporter.SOURCE,
-        background=True,
-        served_since=None,
-        grpc_good=frozenset({"0"}),
-        server=server,
-    )
-
-
-def test_the_background_is_asked_for_until_it_suffices() -> None:
-    for known, wanted in (
-        (EVEN, False),
-        (THIN, True),
-        (replace(EVEN, asked_at=after(-1)), True),
-        (None, True),
-    ):
-        snap = weighed(status={"background": known}, counted={"background": None})
-        assert count_of(decide(snap, after(1))).background is wanted
-
-
-def test_before_the_roles_were_swapped_the_canarys_workload_served() -> None:
-    assert count_of(decide(weighed(), after(1))).served_since is None
-    snap = weighed(status={"swapped_at": after(-77)})
-    assert count_of(decide(snap, after(1))).served_since == after(-77)
-
-
-def test_tiles_are_wanted_from_where_the_written_evidence_ends() -> None:
-    snap = weighed(*tiles(0, 1, 2))
-    decision, following_ = following(snap, after(31))
-    assert count_of(decision).since == T0
-    assert count_of(decide(replace(following_, counting=counting()), after(32))).since == after(30)
-    other = weighed(status={"evidence": begun(released=0)})
-    begins = replace(other, status=replace(other.status, evidence=None))
-    assert count_of(decide(begins, after(1))).since == T0
-
-
-EDGES: list[tuple[tuple[Any, ...], Any, tuple[float, ...] | None]] = [
-    ((ERRORS,), EVEN, ()),
-    ((SLO,), EVEN, ()),
-    ((ERRORS, LATENCY), EVEN, (100,)),
-    ((ERRORS, LATENCY), None, None),
-    ((LATENCY,), replace(EVEN, edges=()), None),
-    ((SLOW,), None, (100,)),
-    ((Objective("slow", Counted.LATENCY, 0.05, 250.0),), EVEN, (250,)),
-    ((SLOW, LATENCY), None, None),
-    ((Objective("slow", Counted.LATENCY, 0.05, 250.0), LATENCY), EVEN, (100, 250)),
-]
-
-
-@pytest.mark.parametrize(("gates", "known", "edges"), EDGES)
-def test_which_latency_edges_are_asked_for(
-    gates: tuple[Any, ...], known: Any, edges: tuple[float, ...] | None
-) -> None:
-    snap = weighed(gates=gates, status={"background": known}, counted={"background": known})
-    assert count_of(decide(snap, after(1))).edges == edges
-
-
-def test_before_any_evidence_all_edges_or_those_of_the_objectives_are_asked_for() -> None:
-    for gates, edges in (((LATENCY,), None), ((SLOW,), (100,)), ((ERRORS,), ())):
-        snap = a_snapshot(spec=judged_by(*gates))
-        assert count_of(decide(snap, after(1))).edges == edges
 
 
 # --- holds that end, and gates that are gone ---

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canaryd.decide.tiles import Counts, Frame, Refusal, Side, Uncounted, is_error, read
+from canaryd.decide.tiles import Counts, Refusal, Side, Uncounted, is_error, read
 from canaryd.model.gates import GRPC_GOOD
 from canaryd.model.tile import ALL, Presence, Row, Tile
 from tests.decide.build import T0, V1, V2, sec
-from tests.decide.counted import NEW_POD, OLD_POD, a_pod, a_tile, after, outcomes, timings
+from tests.decide.counted import NEW_POD, OLD_POD, a_pod, a_tile, after, outcomes
+from tests.decide.frame import FRAME, bare
 
-FRAME = Frame("podinfo-v2", "podinfo-v1")
 CANARY, PRIMARY = Side(100, 1), Side(900, 9)
+
+
 PLAIN = Counts(CANARY, PRIMARY, CANARY, PRIMARY)
-
-
-def bare(*rows: Row, pods: tuple[Presence, ...] = ()) -> Tile:
-    """Only these rows, of pods that were there all the time unless they are given."""
-    steady = (a_pod(V2, NEW_POD, T0), a_pod(V1, OLD_POD, T0))
-    given_ = {(pod.workload, pod.pod) for pod in pods}
-    kept = (pod for pod in steady if (pod.workload, pod.pod) not in given_)
-    return replace(a_tile(), rows=rows, pods=(*kept, *pods))
 
 
 def served(*rows: Row, **presence: object) -> Tile:
@@ -37,7 +31,6 @@ def served(*rows: Row, **presence: object) -> Tile:
 
 SECOND = outcomes(V2, "second", 4, 40)
 WITH_SECOND = Side(140, 5)
-
 TRUE: dict[str, tuple[Tile, Counts]] = {
     "what both sides answered counts": (a_tile(), PLAIN),
     "a tile without requests is one": (bare(), Counts(Side(), Side(), Side(), Side())),
@@ -207,68 +200,6 @@ def test_the_user_says_which_grpc_statuses_are_good() -> None:
     assert counts.canary == Side(7, 0)
 
 
-@dataclass(frozen=True)
-class Histogram:
-    """Rows of two pods of the canary, and what is known of its slow requests then."""
-
-    rows: tuple[Row, ...]
-    timed: float
-    slow: dict[float, float] = field(default_factory=dict[float, float])
-
-
-def edge_rows(pod: str, below: dict[float, float]) -> tuple[Row, ...]:
-    return tuple(Row("podinfo-v2", pod, count, edge=edge) for edge, count in below.items())
-
-
-HISTOGRAMS: dict[str, Histogram] = {
-    "what is not below an edge was slower": Histogram(
-        edge_rows(NEW_POD, {50: 60, 100: 90, ALL: 100}), 100, {50: 40, 100: 10}
-    ),
-    "several pods are added": Histogram(
-        (*edge_rows(NEW_POD, {50: 60, ALL: 100}), *edge_rows("second", {50: 5, ALL: 10})),
-        110,
-        {50: 45},
-    ),
-    "rows of one pod and edge are added": Histogram(
-        (*edge_rows(NEW_POD, {50: 60, ALL: 100}), *edge_rows(NEW_POD, {50: 5, ALL: 10})),
-        110,
-        {50: 45},
-    ),
-    "only edges that all pods have are compared": Histogram(
-        (
-            *edge_rows(NEW_POD, {25: 1, 50: 60, 100: 90, ALL: 100}),
-            *edge_rows("second", {50: 5, 75: 6, 100: 7, ALL: 10}),
-        ),
-        110,
-        {50: 45, 100: 13},
-    ),
-    "a pod without its whole is left out": Histogram(
-        (*edge_rows(NEW_POD, {50: 60, 100: 90}), *edge_rows("second", {50: 5, ALL: 10})),
-        10,
-        {50: 5},
-    ),
-    "without any whole nothing was timed": Histogram(edge_rows(NEW_POD, {50: 60}), 0),
-    "buckets a moment apart are no negative count": Histogram(
-        edge_rows(NEW_POD, {50: 101, ALL: 100}), 100, {50: 0}
-    ),
-}
-
-
-@pytest.mark.parametrize("case", HISTOGRAMS.values(), ids=HISTOGRAMS)
-def test_a_histogram_says_how_many_were_slow(case: Histogram) -> None:
-    counts, refusal = read(bare(*case.rows, pods=(a_pod(V2, "second", T0),)), FRAME)
-    assert refusal is None
-    assert counts is not None
-    assert counts.canary == Side(0, 0, case.timed, case.slow)
-
-
-def test_requests_that_were_timed_are_not_counted_as_requests() -> None:
-    tile = bare(*outcomes(V2, NEW_POD, 1, 100), *timings(V2, NEW_POD, 10, 98))
-    counts, _ = read(tile, FRAME)
-    assert counts is not None
-    assert counts.canary == Side(100, 1, 98, {100: 10})
-
-
 pods = st.sampled_from(["a", "b", "c"])
 names = st.sampled_from(["podinfo-v1", "podinfo-v2", "other"])
 rows = st.builds(
@@ -280,6 +211,8 @@ rows = st.builds(
     grpc=st.sampled_from(["", "0", "13"]),
     edge=st.none() | st.sampled_from([50.0, 100.0, ALL]),
 )
+
+
 presences = st.builds(
     lambda name, pod, warm, there: Presence(
         name, pod, after(9), after(-1) if there else None, warm

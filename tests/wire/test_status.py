@@ -113,7 +113,7 @@ FULL = Status(
         window=timedelta(seconds=10),
         counted_until=NOW,
         step=NOW,
-        released=3,
+        entered=3,
         gates=(
             GateEvidence("errors", Counted.ERRORS, (STRAND,)),
             GateEvidence("latency", Counted.LATENCY, (replace(STRAND, edge=0.5),)),

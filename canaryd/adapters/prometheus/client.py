@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar, cast
 
@@ -131,10 +131,18 @@ class Client:
 
     def _read(self, reply: Reply, read: Callable[[Reply], _T]) -> _T | Trouble:
         try:
-            return read(reply)
+            return self._hidden(read(reply))
         except Exception:  # noqa: BLE001 - the port promises that nothing is raised
             _log.exception("metrics answer could not be read")
             return unavailable(f"{self.server.shown} gave an answer that canaryd cannot read")
+
+    def _hidden(self, found: _T | Trouble) -> _T | Trouble:
+        """Blot the login out of words that quote the server; escapes hid it in the answer."""
+        if not isinstance(found, Trouble):
+            return found
+        reading = found.reading
+        words = self.server.hide(reading.detail.encode()).decode(errors="replace")
+        return replace(found, reading=replace(reading, detail=words))
 
     def _away(self, why: str, *, too_much: bool = False) -> Trouble:
         return unavailable(f"{self.server.shown} gave no answer: {why}", too_much=too_much)

@@ -19,9 +19,13 @@ from canaryd.adapters.prometheus.client import Client, Inquiry
 from canaryd.adapters.prometheus.queries import string
 from canaryd.adapters.prometheus.session import Reply
 from canaryd.adapters.prometheus.tiles import REQUESTS, selector
+from canaryd.model.answered import Answered
 from canaryd.model.question import Failed, ServerTime, TileQuestion
 
 LOOK_BACK = "5m"
+MOST_SKEW = timedelta(days=1)
+SLOWEST = 150
+"""Seconds between scrapes, of which three must lie within the look back."""
 ENOUGH = 3
 """Fewer samples say nothing about how often they come."""
 
@@ -36,8 +40,12 @@ async def server_time(client: Client, sample: TileQuestion) -> ServerTime | Fail
     told = await client.ask(Inquiry("time()", None), _clock)
     if isinstance(told, Trouble):
         return Failed(told.reading.answered, told.reading.detail)
-    ours = sent + (client.clock.now() - sent) / 2
-    return ServerTime(skew=told - ours, scrape=await _scrape(client, sample))
+    skew = told - (sent + (client.clock.now() - sent) / 2)
+    if abs(skew) > MOST_SKEW:
+        hours = round(skew / timedelta(hours=1))
+        words = f"the metrics server's clock is {hours:+,} h off canaryd's; mend one of the two"
+        return Failed(Answered.UNAVAILABLE, words)
+    return ServerTime(skew=skew, scrape=await _scrape(client, sample))
 
 
 def _clock(reply: Reply) -> datetime | Trouble:
@@ -65,7 +73,8 @@ async def _scrape(client: Client, sample: TileQuestion) -> timedelta | None:
     steps = await client.ask(Inquiry(query, None), _steps)
     if isinstance(steps, Trouble) or len(steps) < ENOUGH - 1:
         return None
-    return timedelta(seconds=round(median(steps), 3))
+    step = median(steps)
+    return timedelta(seconds=round(step, 3)) if step <= SLOWEST else None
 
 
 def _exactly(series: Series) -> str:

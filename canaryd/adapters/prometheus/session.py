@@ -21,7 +21,7 @@ import orjson
 import urllib3
 from typing_extensions import Buffer, override
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError
+from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ProtocolError
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
 from canaryd.adapters.prometheus.login import ANONYMOUS, Login
@@ -30,6 +30,7 @@ from canaryd.model.errors import RefusedError
 MAX_BYTES = 8 << 20
 """No sane answer to one of our queries is larger."""
 
+LONGEST_TYPE = 100
 _NO_ADDRESS = "the metrics server's address is not an http:// or https:// address"
 
 
@@ -221,7 +222,9 @@ class Exchange:
             body = self._server.hide(self._read(response, end))
         except (HTTPError, HTTPException, OSError, ValueError) as error:
             raise TransportError(self._words(error)) from error
-        self.reply = Reply(response.status, response.headers.get("Content-Type", ""), body)
+        kind = response.headers.get("Content-Type", "")[:LONGEST_TYPE].encode(errors="replace")
+        shown = "".join(filter(str.isprintable, self._server.hide(kind).decode(errors="replace")))
+        self.reply = Reply(response.status, shown, body)
         return self.reply
 
     def _read(self, response: urllib3.BaseHTTPResponse, end: float) -> bytes:
@@ -252,5 +255,7 @@ class Exchange:
             return f"no connection: {error.__cause__ or 'refused'}"
         if isinstance(error, TimeoutError | PoolTimeoutError):
             return f"no whole answer within {self._deadline:g} s"
+        if isinstance(error, HTTPException | ProtocolError):  # quotes what came, whatever it is
+            return f"the answer was cut off, or no HTTP ({type(error).__name__})"
         text = str(error).replace("\n", " ")[:160]
         return f"the answer was cut off ({type(error).__name__}: {text})"

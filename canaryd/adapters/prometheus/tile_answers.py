@@ -105,14 +105,21 @@ def _take(found: Found, line: Mapping[str, Any]) -> None:
     if not sane(seen, pod, value, below=LAST if part in STAMPS else math.inf):
         return
     if part in {tiles.COUNTS, tiles.TIMED}:
-        seen.rows.append(row_of(labels, pod, value))
+        try:
+            seen.rows.append(row_of(labels, pod, value))
+        except ValueError as error:  # one workload's odd exporter is no fault of the others
+            seen.fault = seen.fault or f"a bucket of pod {pod or '(none)'} has no number: {error}"
     else:
         seen.pods.setdefault(part, {})[pod] = value
 
 
+EXACT = 2.0**53
+"""No counter is beyond this: there a float no longer counts one by one."""
+
+
 def sane(seen: Seen, pod: str, value: float, *, below: float = math.inf) -> bool:
     """Whether a value can be what it should be; else that is noted with the workload."""
-    if 0 <= value < below:
+    if 0 <= value < min(below, EXACT):
         return True
     seen.fault = seen.fault or f"the answer says {value:g} of pod {pod or '(none)'}"
     return False

@@ -1,0 +1,133 @@
+"""Requests that do not follow the weight, and counts that belong to neither side."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from canaryd.decide.engine import decide
+from canaryd.model.evidence import Tally
+from canaryd.model.snapshot import Snapshot
+from canaryd.model.status import HoldReason
+from canaryd.model.tile import Row, Tile
+from tests.decide.build import (
+    RATE,
+    held,
+    told,
+    weights,
+)
+from tests.decide.counted import (
+    a_tile,
+    after,
+    begun,
+    counting,
+    evidence_of,
+    judged_by,
+    weighed,
+)
+
+
+def share(canary: float, primary: float, **changes: Any) -> Snapshot:
+    return weighed(a_tile(0, (0, canary), (0, primary)), **changes)
+
+
+def test_too_few_and_too_many_requests_hold() -> None:
+    for canary, primary in ((20, 980), (400, 600)):
+        decision = decide(share(canary, primary), after(11))
+        assert held(decision) is HoldReason.TRAFFIC_NOT_FOLLOWING
+        assert decision.status.step is not None
+        assert decision.status.step.running_since is None
+    for canary, primary in ((60, 940), (190, 810), (1, 49)):
+        assert held(decide(share(canary, primary), after(11))) is None
+
+
+def test_where_another_route_reaches_the_canary_too_many_are_no_contradiction() -> None:
+    routing = replace(weights(10), bypassed=True)
+    assert held(decide(share(400, 600, routing=routing), after(11))) is None
+    low = decide(share(20, 980, routing=routing), after(11))
+    assert held(low) is HoldReason.TRAFFIC_NOT_FOLLOWING
+
+
+def test_the_share_is_looked_at_when_the_weight_has_settled() -> None:
+    for changed, reason in ((after(-31), HoldReason.TRAFFIC_NOT_FOLLOWING), (after(-29), None)):
+        snap = share(400, 600, status={"evidence": begun(changes=(changed,))})
+        assert held(decide(snap, after(11))) is reason
+
+
+PROBABLE = [
+    (
+        0,
+        (0, 1000),
+        "podinfo-v2 got 0 % of the requests (0 of 1,000) at a weight of 10 %: probably its pods "
+        "have no sidecar, refuse the callers' mTLS, the subset's labels match none of them, or "
+        "istiod does not push; look at istioctl proxy-config endpoints for podinfo-v2, and at "
+        "istioctl proxy-status",
+    ),
+    (
+        1,
+        (100, 900),
+        "podinfo-v2 got 10 % of the requests (100 of 1,000) at a weight of 50 %: that is the share "
+        "before the last change (10 %), so probably istiod does not push, or the proxies refuse "
+        "what it pushes; look at istioctl proxy-status, and at istiod's log for VirtualService "
+        "podinfo",
+    ),
+    (
+        0,
+        (500, 500),
+        "podinfo-v2 got 50 % of the requests (500 of 1,000) at a weight of 10 %: probably requests "
+        "reach it past VirtualService podinfo (another host, gateway or route), or callers have no "
+        "sidecar; look at istioctl proxy-config routes of a caller",
+    ),
+]
+
+
+@pytest.mark.parametrize(("index", "counts", "words"), PROBABLE)
+def test_what_the_cause_probably_is(index: int, counts: tuple[int, int], words: str) -> None:
+    hold = decide(share(*counts, index=index), after(11)).status.hold
+    assert hold is not None
+    assert hold.message == words
+
+
+# --- counts that cannot be told apart ---
+
+
+def with_row(*rows: Row) -> Tile:
+    return replace(a_tile(1), rows=(*a_tile(1).rows, *rows))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (Row("podinfo-v1", "", 9, code="200"), HoldReason.METRICS_NOT_PER_POD),
+        (Row("unknown", "", 9, code="503"), HoldReason.UNATTRIBUTED_ERRORS),
+    ],
+)
+def test_counts_that_cannot_be_told_apart_hold_for_as_long_as_they_come(
+    row: Row, reason: HoldReason
+) -> None:
+    snap = weighed(a_tile(0), with_row(row))
+    decision = decide(snap, after(21))
+    assert held(decision) is reason
+    assert decision.status.hold is not None
+    again = replace(snap, status=decision.status, counting=counting(a_tile(2)))
+    ended = decide(again, after(31))
+    assert (held(ended), told(ended)) == (None, ["HoldEnded"])
+    mended = judged_by()
+    mended = replace(mended, analysis=replace(mended.analysis, metrics=(RATE,)))
+    assert held(decide(replace(snap, status=decision.status, spec=mended), after(31))) is None
+
+
+def test_other_tiles_that_count_for_nothing_are_just_left_out() -> None:
+    warned = replace(a_tile(1), reservation="a warning")
+    decision = decide(weighed(a_tile(0), warned), after(21))
+    assert held(decision) is None
+    assert evidence_of(decision).counted_until == after(20)
+
+
+def test_without_evidence_gates_an_old_share_holds_nothing() -> None:
+    threshold = replace(judged_by().analysis, metrics=(RATE,))
+    seen = begun(followed=Tally(canary=900, primary=100))
+    snap = weighed(spec=replace(judged_by(), analysis=threshold), status={"evidence": seen})
+    assert held(decide(snap, after(11))) is None
