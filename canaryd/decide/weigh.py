@@ -138,7 +138,8 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
     if refusal is not None:
         evidence = refuse(evidence, tile, refusal)
     if counts is None:  # neither a row of failing tiles nor one of empty ones goes on
-        return replace(evidence, failing=0, empty=0, empty_since=None, expected=0.0)
+        failing = evidence.failing if evidence.failing >= ENOUGH_FAILING else 0
+        return replace(evidence, failing=failing, empty=0, empty_since=None, expected=0.0)
     evidence = count_failing(evidence, tile, counts)
     evidence = count_share(evidence, tile, counts, scales)
     if refusal is not None:
@@ -178,6 +179,8 @@ def count_failing(evidence: Evidence, tile: Tile, counts: Counts) -> Evidence:
         failing += 1
     else:
         failing = 0
+    if evidence.failing >= ENOUGH_FAILING:  # what comes after does not undo it
+        return evidence
     return replace(evidence, failing=failing, latest=latest)
 
 
