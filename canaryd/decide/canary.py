@@ -14,6 +14,7 @@ from canaryd.decide.gates import (
     in_use,
     inconclusive,
     interval_of,
+    lags_behind,
     refused_last,
 )
 from canaryd.decide.judge import judge, policy_for, probe, satisfied
@@ -109,6 +110,8 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     left = most_stay(draft, step) - step.elapsed(draft.now)
     if left > timedelta():
         return (draft.wake(draft.now + left) if step.running_since else draft), False
+    if lags_behind(draft):  # after a restart, an outage: what was counted meanwhile comes first
+        return draft, False
     doubtful = [each for each in undecided if each.log_against >= DOUBTFUL]
     if doubtful:
         message = "; ".join(each.gate.message for each in doubtful)

@@ -20,6 +20,10 @@ from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 from canaryd.model.tile import Background
 
+LONG_SCRAPE = timedelta(seconds=15)
+"""The scrape interval, until one has been measured."""
+PATIENCE = timedelta(seconds=30)
+"""How late a tile may be that is on its way."""
 EMPTY_TILES = 3
 """So many tiles without a canary request, where some were due, are no chance."""
 EXPECTED_REQUESTS = 5.0
@@ -244,6 +248,20 @@ def nothing_came(draft: Draft, evidence: Evidence) -> bool:
         return False
     due = evidence.expected == 0 or evidence.expected >= EXPECTED_REQUESTS
     return due or evidence.empty * evidence.window >= draft.snap.spec.analysis.no_data.after
+
+
+def lags_behind(draft: Draft) -> bool:
+    """Whether tiles that must be there by now have not been taken in yet.
+
+    They are asked for one after the other; while the server gives none there is a silence.
+    """
+    counting, server = draft.snap.counting, draft.snap.spec.analysis.server
+    if counting.skew is None:
+        return True
+    evidence = sure(draft.status.evidence)
+    delay = server.delay if server is not None else timedelta()
+    due = draft.now + counting.skew - (counting.scrape or LONG_SCRAPE) - delay - PATIENCE
+    return evidence.counted_until + 2 * evidence.window < due
 
 
 def refused_last(draft: Draft) -> Refused | None:

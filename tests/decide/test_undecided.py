@@ -49,7 +49,17 @@ def test_what_is_undecided_at_the_most_stay_goes_on_and_says_what_it_excludes() 
 def test_it_wakes_at_the_most_stay() -> None:
     decision = decide(weighed(*many(7, **FEW)), after(71))
     assert decision.wake_at == after(300)
-    assert decide(weighed(*many(7, **FEW)), after(300)).actions
+    counted = many(28, canary=(0, 3), primary=(0, 27))
+    assert decide(weighed(*counted), after(300)).actions
+
+
+def test_what_was_counted_while_nobody_looked_comes_first() -> None:
+    """A daemon that was away for minutes: its first look has none of the tiles of that time."""
+    decision = decide(weighed(*many(7, **FEW)), after(300))
+    assert not decision.actions
+    assert decision.status.hold is None
+    unknown = weighed(*many(28, canary=(0, 3), primary=(0, 27)), counted={"skew": None})
+    assert not decide(unknown, after(300)).actions
     still = replace(step_state(), running_since=None, stayed=sec(90))
     assert decide(weighed(status={"step": still}), after(301)).actions == ()
 
