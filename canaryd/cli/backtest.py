@@ -20,7 +20,7 @@ from canaryd.cli.options import DURATION, example, output_option
     "-f",
     "--file",
     required=True,
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("r", encoding="utf-8", lazy=True),
     help="File with the Canary (- is standard input).",
 )
 @click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the file's.")

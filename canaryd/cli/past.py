@@ -49,7 +49,7 @@ def read_canary(file: TextIO, namespace: str | None) -> Wanted:
     """The first Canary of the file; ends the command with a sentence when there is none."""
     try:
         documents = list(yaml.safe_load_all(file))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         message = f"{file.name} is not readable YAML: {error}"
         raise Stop(message) from error
     found = [each for each in documents if isinstance(each, dict) and each.get("kind") == "Canary"]

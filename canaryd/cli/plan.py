@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-from canaryd.cli.options import example, output_option
+from canaryd.cli.options import Number, example, output_option
 
 
 @click.command(
@@ -20,7 +20,7 @@ from canaryd.cli.options import example, output_option
     "-f",
     "--file",
     required=True,
-    type=click.File("r", encoding="utf-8"),
+    type=click.File("r", encoding="utf-8", lazy=True),
     help="File with the Canary (- is standard input).",
 )
 @click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the file's.")
@@ -29,10 +29,10 @@ from canaryd.cli.options import example, output_option
     envvar="CANARYD_METRICS_SERVER",
     help="Prometheus: today's rate, errors and dispersion are taken from its last hour.",
 )
-@click.option("--rate", type=click.FloatRange(min=0.01), help="Requests per second, both sides.")
+@click.option("--rate", type=Number(min=0.01), help="Requests per second, both sides.")
 @click.option(
     "--error-rate",
-    type=click.FloatRange(min=0, max=0.5),
+    type=Number(min=0, max=0.5),
     default=0.001,
     show_default=True,
     help="The usual fraction of requests that fail (0.001 is 0.1 %).",
@@ -42,7 +42,7 @@ from canaryd.cli.options import example, output_option
 )
 @click.option(
     "--releases-per-day",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=1.0,
     show_default=True,
     help="Of the whole fleet: how often is a false alarm to be expected?",

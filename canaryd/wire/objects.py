@@ -34,6 +34,8 @@ def mistakes(document: Mapping[str, Any]) -> tuple[str, ...]:
         )
     except ValidationError as error:
         return (*_around(document), *sentences(error))
+    except TypeError as error:  # YAML knows more than JSON
+        return (*_around(document), f"spec holds what JSON cannot say: {error}")
     return _around(document)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -13,7 +14,7 @@ from canaryd.cli.main import main
 from tests.cli.situations import SPEC, Object
 
 
-def canary_file(folder: Path, **analysis: Object | list[Object]) -> Path:
+def canary_file(folder: Path, **analysis: Any) -> Path:
     spec = {**SPEC, "analysis": {"interval": "30s", "stepWeights": [10, 50], **analysis}}
     document = {
         "apiVersion": "canaryd.io/v1beta1",
@@ -87,3 +88,24 @@ def test_a_mistake_in_the_file_names_the_field(tmp_path: Path) -> None:
     result = plan(canary_file(tmp_path, evaluateEvery={"x": 1}), "--rate", "1")
     assert result.exit_code == 1
     assert "evaluateEvery" in result.output
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_what_is_no_number_is_wrong_usage(tmp_path: Path, value: str) -> None:
+    result = plan(canary_file(tmp_path), "--rate", value)
+    assert result.exit_code == 2
+    assert "--rate" in result.output
+
+
+def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "canary.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    result = plan(path, "--rate", "1")
+    assert result.exit_code == 1
+    assert "is not readable YAML" in result.output
+
+
+def test_a_number_that_json_cannot_say_is_a_sentence(tmp_path: Path) -> None:
+    result = plan(canary_file(tmp_path, threshold=10**30), "--rate", "1")
+    assert result.exit_code == 1
+    assert "JSON cannot say" in result.output
