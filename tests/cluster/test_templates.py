@@ -426,7 +426,7 @@ def test_kubectl_applies_all_of_them_to_the_whole_cluster(world: World) -> None:
     world.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(CRDS))
     world.kubectl("wait", "--for=condition=established", "--all", "crd", "--timeout=60s")
     world.kubectl("apply", "--server-side", "-k", str(FOLDER))
-    names = world.kubectl("get", "clusteranalysistemplates", "-o", "name").split()
+    names = world.kubectl("get", "-k", str(FOLDER), "-o", "name").split()
 
     assert len(names) == len(FILES)
 
