@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-from canaryd.cli.options import DURATION, example, output_option
+from canaryd.cli.options import DURATION, canary_file_options, example, output_option
 
 
 @click.command(
@@ -16,14 +16,7 @@ from canaryd.cli.options import DURATION, example, output_option
         "canaryd backtest -f canary.yaml --last 24h -o json",
     )
 )
-@click.option(
-    "-f",
-    "--file",
-    required=True,
-    type=click.File("r", encoding="utf-8", lazy=True),
-    help="File with the Canary (- is standard input).",
-)
-@click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the file's.")
+@canary_file_options
 @click.option(
     "--metrics-server",
     default="http://localhost:9090",

@@ -56,6 +56,21 @@ def cluster_options(command: Command) -> Command:
     return joined  # type: ignore[return-value]
 
 
+def canary_file_options(command: Command) -> Command:
+    """Give a command that needs no cluster -f, the Canary's file, and -n, its namespace."""
+    namespace = click.option(
+        "-n", "--namespace", metavar="NAME", help="Namespace. Default: the file's."
+    )
+    file = click.option(
+        "-f",
+        "--file",
+        required=True,
+        type=click.File("r", encoding="utf-8", lazy=True),
+        help="File with the Canary (- is standard input).",
+    )
+    return file(namespace(command))
+
+
 def output_option(*forms: str) -> Callable[[Command], Command]:
     """Give a command -o with these forms; the first is the default."""
     return click.option(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from math import ceil
 from typing import TextIO
 
@@ -17,6 +17,7 @@ from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
 from canaryd.cli.exits import Stop
 from canaryd.cli.replay import Recording, recorded
+from canaryd.decide.gates import grid
 from canaryd.model.errors import CanarydError
 from canaryd.model.gates import Counted
 from canaryd.model.names import Key
@@ -114,8 +115,3 @@ async def _fetch(wanted: Wanted, address: str, span: timedelta) -> Recording:
     finally:
         await metrics.close()
     return recorded(columns, wanted.workloads, window)
-
-
-def grid(at: datetime, window: timedelta) -> datetime:
-    """The last multiple of the window."""
-    return at - timedelta(seconds=at.timestamp() % window.total_seconds())

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-from canaryd.cli.options import Number, example, output_option
+from canaryd.cli.options import Number, canary_file_options, example, output_option
 
 
 @click.command(
@@ -16,14 +16,7 @@ from canaryd.cli.options import Number, example, output_option
         "canaryd plan -f canary.yaml --rate 100 --error-rate 0.001 --pods 3",
     )
 )
-@click.option(
-    "-f",
-    "--file",
-    required=True,
-    type=click.File("r", encoding="utf-8", lazy=True),
-    help="File with the Canary (- is standard input).",
-)
-@click.option("-n", "--namespace", metavar="NAME", help="Namespace. Default: the file's.")
+@canary_file_options
 @click.option(
     "--metrics-server",
     envvar="CANARYD_METRICS_SERVER",

@@ -11,19 +11,18 @@ from random import Random
 import click
 import orjson
 
+from canaryd.cli.exits import Stop
 from canaryd.cli.past import Wanted
 from canaryd.cli.replay import CANARY, Recording, arrivals, drawn, failing_share
 from canaryd.cli.report import false_alarms, faults
-from canaryd.cli.trials import FACTORS, Caught, Healthy, caught, healthy
+from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
 from canaryd.decide.narrate import number
 from canaryd.decide.trial import Course, Outcome, Source, trial
 from canaryd.model.gates import Counted
 from canaryd.model.spec import Spec, Step
-from canaryd.model.tile import Background, Presence, Row, Tile
+from canaryd.model.tile import USUAL_SCRAPE, Background, Presence, Row, Tile
 
-LAG = timedelta(seconds=15)
-LEAST_SHARE = 0.001
 SERVICE = "service"
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -48,8 +47,6 @@ class Expected:
 
 def from_recording(recording: Recording, spec: Spec) -> Service:
     """The service that the last hour shows; raises Stop when it shows none."""
-    from canaryd.cli.exits import Stop
-
     good = spec.analysis.evidence.grpc_good
     last = recording.columns[-1].end if recording.columns else BEGIN
     known = background(
@@ -95,7 +92,7 @@ def play(spec: Spec, service: Service, factor: float, chance: Random) -> Outcome
         steps=spec.analysis.steps,
         canary=CANARY,
         primary=SERVICE,
-        lag=LAG,
+        lag=USUAL_SCRAPE,
     )
     even = Background(BEGIN, service.pods, 1.0 * max(2, service.pods), rate=service.rate)
     longest = sum((step.most for step in course.steps), timedelta())

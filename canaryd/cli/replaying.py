@@ -12,18 +12,14 @@ import click
 
 from canaryd.cli.exits import Stop
 from canaryd.cli.replay import CANARY, Recording, Regression, failing_share, pods, tiles
-from canaryd.cli.trials import FACTORS, Caught, Healthy, caught, healthy
+from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
 from canaryd.decide.trial import Course, Outcome, trial
 from canaryd.model.spec import Spec, Step
-from canaryd.model.tile import Background, Column, Tile
+from canaryd.model.tile import USUAL_SCRAPE, Background, Column, Tile
 from canaryd.model.waits import Waits
 
 HOUR = timedelta(hours=1)
-LAG = timedelta(seconds=15)
-"""How late a tile is known: one scrape interval."""
-LEAST_SHARE = 0.001
-"""Where nothing fails usually, a fault is so many times this share."""
 LEAST_PODS = 2
 
 
@@ -55,7 +51,7 @@ class Replay:
             steps=self._analysis.steps,
             canary=CANARY,
             primary=recording.workload,
-            lag=LAG,
+            lag=USUAL_SCRAPE,
         )
         self._begins = self._all_begins()
 

@@ -12,6 +12,8 @@ from canaryd.decide.trial import Outcome
 
 FACTORS = (2.0, 5.0, 10.0)
 """How many times worse the canary is made."""
+LEAST_SHARE = 0.001
+"""Where nothing fails usually, a fault is so many times this share."""
 Z95 = 1.959964
 BAR = 24
 """How wide the longest bar of the chart is."""

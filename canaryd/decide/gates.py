@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import ceil, log
+from math import ceil
 from typing import assert_never
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
-from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
+from canaryd.decide.strands import against, bound, harmless
 from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
@@ -18,10 +18,8 @@ from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
 from canaryd.model.gates import Compare, EvidenceGate, Objective
 from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
-from canaryd.model.tile import Background
+from canaryd.model.tile import USUAL_SCRAPE, Background
 
-LONG_SCRAPE = timedelta(seconds=15)
-"""The scrape interval, until one has been measured."""
 PATIENCE = timedelta(seconds=30)
 """How late a tile may be that is on its way."""
 EMPTY_TILES = 3
@@ -174,7 +172,7 @@ def conclude(
     before = next((gate for gate in draft.snap.status.gates if gate.name == rule.name), None)
     odds = against(state)
     fails = odds >= bound(weighing.rules)
-    verdict = verdict_of(draft, rule, state, fails=fails, beta=weighing.rules.beta)
+    verdict = verdict_of(draft, rule, state, fails=fails)
     missing = missing_of(draft, evidence, before)
     if missing is not None and not fails:
         silence = draft.snap.counting.silence
@@ -212,16 +210,13 @@ def peerless(draft: Draft, rule: EvidenceGate) -> bool:
     return isinstance(rule, Compare) and step is not None and step.weight == ALL_TRAFFIC
 
 
-def verdict_of(
-    draft: Draft, rule: EvidenceGate, state: GateEvidence, *, fails: bool, beta: float
-) -> Verdict:
+def verdict_of(draft: Draft, rule: EvidenceGate, state: GateEvidence, *, fails: bool) -> Verdict:
     """Fail over the whole rollout, Pass in this step; else undecided."""
     if fails:
         return Verdict.FAIL
     step = draft.status.step
     live = step is not None and step.live_since is not None
-    harmless = in_favour(state) >= log(1 / beta) and against(state) < DOUBTFUL
-    if peerless(draft, rule) or (live and harmless):
+    if peerless(draft, rule) or (live and harmless(state, draft.snap.spec.analysis.evidence)):
         return Verdict.PASS
     return Verdict.UNDECIDED
 
@@ -260,7 +255,7 @@ def lags_behind(draft: Draft) -> bool:
         return True
     evidence = sure(draft.status.evidence)
     delay = server.delay if server is not None else timedelta()
-    due = draft.now + counting.skew - (counting.scrape or LONG_SCRAPE) - delay - PATIENCE
+    due = draft.now + counting.skew - (counting.scrape or USUAL_SCRAPE) - delay - PATIENCE
     return evidence.counted_until + 2 * evidence.window < due
 
 

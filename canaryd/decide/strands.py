@@ -132,6 +132,11 @@ def in_favour(gate: GateEvidence) -> float:
     return min((log_e(strand.fine) for strand in gate.strands), default=NOTHING)
 
 
+def harmless(gate: GateEvidence, rules: Evidential) -> bool:
+    """Whether a canary as bad as the margin is excluded, and nothing speaks against this one."""
+    return in_favour(gate) >= log(1 / rules.beta) and against(gate) < DOUBTFUL
+
+
 def log_e(bets: Bets) -> float:
     """Logarithm of the evidence of one mixture of bets; what was not bet counts as it is."""
     rest = log(bets.reserve) if bets.reserve > DUST else NOTHING

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import log
 from typing import TypeAlias
 
-from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
+from canaryd.decide.strands import DOUBTFUL, against, bound, harmless
 from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import ENOUGH_FAILING, Scales, begin, enter_step, take_in
 from canaryd.model.evidence import Evidence, Tally
@@ -20,8 +19,9 @@ from canaryd.model.gates import Compare, Evidential
 from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.spec import Step
 from canaryd.model.tile import Background, Tile
+from canaryd.model.waits import Waits
 
-SHARE_SETTLES = timedelta(seconds=30)
+WAITS = Waits()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Course:
     canary: str
     primary: str
     lag: timedelta
-    settles: timedelta = timedelta(seconds=5)
+    settles: timedelta = WAITS.weight_settles
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def weighing(course: Course, walk: _Walk, background: Background | None) -> Scal
         background=background,
         weight=course.steps[walk.index].weight,
         live_since=walk.entered,
-        share_settles=SHARE_SETTLES,
+        share_settles=WAITS.share_settles,
         window=walk.evidence.window,
     )
 
@@ -129,13 +129,12 @@ def go_on(course: Course, walk: _Walk, now: datetime) -> _Walk:
     if stayed < step.least:
         return walk
     gates = {gate.name: gate for gate in walk.evidence.gates}
-    needed = log(1 / course.rules.beta)
     compared = [
         gates[rule.name]
         for rule in course.rules.gates
         if not (isinstance(rule, Compare) and step.weight == ALL_TRAFFIC)
     ]
-    passed = all(in_favour(gate) >= needed and against(gate) < DOUBTFUL for gate in compared)
+    passed = all(harmless(gate, course.rules) for gate in compared)
     if not passed and (stayed < step.most or any(against(gate) >= DOUBTFUL for gate in compared)):
         return walk
     walk = replace(walk, inconclusive=walk.inconclusive + (not passed))

@@ -81,13 +81,11 @@ def enter_step(evidence: Evidence, *, at: datetime) -> Evidence:
 def fitted(evidence: Evidence, scales: Scales) -> Evidence:
     """The evidence with exactly the gates of the spec, and with the latency edges that tell."""
     known = {gate.name: gate for gate in evidence.gates}
-    gates = tuple(fit(gate, known.get(gate.name), evidence, scales) for gate in scales.rules.gates)
+    gates = tuple(fit(gate, known.get(gate.name), scales) for gate in scales.rules.gates)
     return evidence if gates == evidence.gates else replace(evidence, gates=gates)
 
 
-def fit(
-    gate: EvidenceGate, known: GateEvidence | None, evidence: Evidence, scales: Scales
-) -> GateEvidence:
+def fit(gate: EvidenceGate, known: GateEvidence | None, scales: Scales) -> GateEvidence:
     """One gate's evidence; edges are chosen once, when something is known about them."""
     wanted = edges(gate, scales)
     if known is not None and known.counted is gate.counted and usable(known):
@@ -167,20 +165,20 @@ def count_failing(evidence: Evidence, tile: Tile, counts: Counts) -> Evidence:
     What the primary's few requests cannot exclude may be usual. Where a tile is about as long as a
     scrape interval, one side may show an outage's beginning before the other does: two must agree.
     """
+    if evidence.failing >= ENOUGH_FAILING:  # what comes after does not undo it
+        return evidence
     canary, primary = counts.canary_all, counts.primary_all
     latest = Tally(canary.errors, canary.requests, primary.errors, primary.requests)
     bad = canary.errors / canary.requests if canary.requests else 0.0
     usual = (primary.errors + RULE_OF_THREE) / primary.requests if primary.requests else 0.0
     at_once = AT_ONCE * tile.scrape <= tile.end - tile.start
     failing = evidence.failing
-    if at_once and canary.requests >= BROKEN_REQUESTS and bad >= BROKEN and bad >= 2 * usual:
+    if at_once and canary.requests >= BROKEN_REQUESTS and bad >= max(BROKEN, 2 * usual):
         failing += ENOUGH_FAILING
-    elif canary.requests >= FAILING_REQUESTS and bad >= FAILING and bad >= 2 * usual:
+    elif canary.requests >= FAILING_REQUESTS and bad >= max(FAILING, 2 * usual):
         failing += 1
     else:
         failing = 0
-    if evidence.failing >= ENOUGH_FAILING:  # what comes after does not undo it
-        return evidence
     return replace(evidence, failing=failing, latest=latest)
 
 

@@ -130,5 +130,7 @@ class Counting:
     """The scrape interval, as measured; None while no series has told."""
 
 
+USUAL_SCRAPE = timedelta(seconds=15)
+"""The scrape interval that is assumed until one has been measured."""
 ALL = inf
 """The edge of the bucket that holds every request."""

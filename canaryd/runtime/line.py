@@ -9,13 +9,11 @@ from enum import Enum
 from canaryd.model.decision import Count
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, PastQuestion, TileQuestion
-from canaryd.model.tile import Silence
+from canaryd.model.tile import USUAL_SCRAPE, Silence
 from canaryd.runtime.store import Store
 
 RETRY = timedelta(seconds=10)
 """How soon a question that failed is asked again."""
-SCRAPE = timedelta(seconds=15)
-"""The scrape interval, until one has been measured."""
 SPAN = timedelta(hours=1)
 """How far back the pods that served are looked at."""
 
@@ -56,7 +54,7 @@ class Line:
     def lag(self) -> timedelta:
         """How old a tile must be before all that belongs to it can be asked for."""
         delay = self.count.server.delay if self.count.server is not None else timedelta()
-        return (self.scrape or SCRAPE) + delay
+        return (self.scrape or USUAL_SCRAPE) + delay
 
     def question(self, end: datetime) -> TileQuestion:
         """Ask for the tile that ends then, on the server's clock."""

@@ -19,10 +19,10 @@ from canaryd.model.decision import Count
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, ServerTime, TileQuestion
-from canaryd.model.tile import Tile
+from canaryd.model.tile import USUAL_SCRAPE, Tile
 from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import Agenda
-from canaryd.runtime.line import RETRY, SCRAPE, Kind, Line, background_of, course
+from canaryd.runtime.line import RETRY, Kind, Line, background_of, course
 from canaryd.runtime.past import Past
 from canaryd.runtime.questions import aligned
 from canaryd.runtime.reach import reach
@@ -223,7 +223,7 @@ class Station:
         if isinstance(metrics, Failed):
             answers = {question.key: metrics for _, _, question in batch}
         else:
-            scrape = max(line.scrape or SCRAPE for line, _, _ in batch)
+            scrape = max(line.scrape or USUAL_SCRAPE for line, _, _ in batch)
             time = ServerTime(self._skew or timedelta(), scrape)
             questions = [question for _, _, question in batch]
             answers = await metrics.tiles(questions, time=time)
@@ -240,7 +240,7 @@ class Station:
         line.asked, line.retry_at, line.following = False, None, question.end
         for kind in (Kind.TIME, Kind.TILES):
             line.tell(kind, None, now=now, store=self._store)
-        tile = replace(answer, scrape=line.scrape or SCRAPE)
+        tile = replace(answer, scrape=line.scrape or USUAL_SCRAPE)
         self._store.put_tile(line.key, tile)
         self._schedule(line)
 
