@@ -18,6 +18,7 @@ from canaryd.model.snapshot import Problem, Routing, Sample
 from canaryd.model.spec import Slot, Spec
 from canaryd.model.status import Phase, Status
 from canaryd.model.tile import Column, Tile
+from canaryd.model.urgency import Urgency
 
 
 class Clock(Protocol):
@@ -68,7 +69,10 @@ class Sink(Protocol):
 
 
 class Writer(Protocol):
-    """Writes to the API server; the answer of each write goes into the store before it returns."""
+    """Writes to the API server; the answer of each write goes into the store before it returns.
+
+    What is more urgent overtakes what waits; a status is `Urgency.STATE`.
+    """
 
     async def patch_status(
         self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
@@ -80,7 +84,12 @@ class Writer(Protocol):
         ...
 
     async def json_patch(
-        self, kind: str, key: Key, operations: Sequence[Mapping[str, Any]]
+        self,
+        kind: str,
+        key: Key,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         """JSON-patch an object; on a conflict or failed `test` re-reads it into the store first."""
         ...
@@ -127,6 +136,7 @@ class Router(Protocol):
         weight: Weight,
         *,
         labels: Mapping[SlotName, Mapping[str, str]],
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         """Give the slot that share; touches the two weights and nothing else."""
         ...

@@ -1,8 +1,8 @@
-"""Workers over the queue; the one place where errors become retries."""
+"""A task for each key that waits; the one place where errors become retries."""
 
 from __future__ import annotations
 
-from asyncio import TaskGroup
+from asyncio import Semaphore, TaskGroup, sleep
 from collections.abc import Awaitable, Callable
 from time import perf_counter
 
@@ -15,7 +15,8 @@ from canaryd.runtime.queue import Queue
 from canaryd.runtime.store import Store
 
 log = structlog.get_logger()
-WORKERS = 16
+AT_ONCE = 2_000
+"""So many decisions are carried out at a time: nearly all of that is waiting for answers."""
 
 
 class Controller:
@@ -41,21 +42,23 @@ class Controller:
     async def run(self) -> None:
         """Work until cancelled."""
         self._store.enqueue_all()
-        async with TaskGroup() as workers:
-            for _ in range(WORKERS):
-                workers.create_task(self._work())
+        free = Semaphore(AT_ONCE)
+        async with TaskGroup() as tasks:
+            while True:
+                key = await self._queue.get()
+                await free.acquire()
+                tasks.create_task(self._work(key)).add_done_callback(lambda _: free.release())
+                await sleep(0)  # it decides now; then answers and watches have their turn
 
-    async def _work(self) -> None:
-        while True:
-            key = await self._queue.get()
-            started = perf_counter()
-            outcome = "cancelled"
-            try:
-                outcome = await self._one(key)
-            finally:
-                self._queue.done(key)
-                self._meter.reconciled(perf_counter() - started, outcome)
-                self._meter.queued(len(self._queue))
+    async def _work(self, key: Key) -> None:
+        started = perf_counter()
+        outcome = "cancelled"
+        try:
+            outcome = await self._one(key)
+        finally:
+            self._queue.done(key)
+            self._meter.reconciled(perf_counter() - started, outcome)
+            self._meter.queued(len(self._queue))
 
     async def _one(self, key: Key) -> str:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +17,7 @@ from canaryd.model.errors import TerminalError
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
+from canaryd.model.urgency import Urgency
 from canaryd.ports import Clock, Meter, Router, Timers
 from canaryd.runtime.commit import Commit
 from canaryd.runtime.gather import Gatherer
@@ -49,6 +51,22 @@ class Counting(Protocol):
         ...
 
 
+class Rising(Protocol):
+    """What gathers rises."""
+
+    def may(self, key: Key) -> bool:
+        """Whether it may rise now; if not, it is queued again when it may."""
+        ...
+
+    def drop(self, key: Key) -> None:
+        """It is not to rise any more."""
+        ...
+
+    def under_way(self) -> AbstractContextManager[None]:
+        """Enclose the write of a rise."""
+        ...
+
+
 class Reconcile:
     """Brings one Canary one decision further."""
 
@@ -62,6 +80,7 @@ class Reconcile:
         unusable: Unusable,
         collector: Observing,
         counter: Counting,
+        rises: Rising,
         timers: Timers,
         clock: Clock,
         meter: Meter,
@@ -73,6 +92,7 @@ class Reconcile:
         self._unusable = unusable
         self._collector = collector
         self._counter = counter
+        self._rises = rises
         self._timers = timers
         self._clock = clock
         self._meter = meter
@@ -84,6 +104,7 @@ class Reconcile:
             self._collector.forget(key)
             self._counter.forget(key)
             self._timers.set(key, None)
+            self._rises.drop(key)
             if snapshot is None:
                 self._commit.forget(key)
                 self._unusable.forget(key)
@@ -94,6 +115,8 @@ class Reconcile:
         now = self._clock.now()
         snapshot = replace(snapshot, problems=(*snapshot.problems, *missing_workloads(snapshot)))
         decision = decide(snapshot, now)
+        if not self._may(key, decision):
+            return  # decided anew when its turn has come, on what is known then
         try:
             for action in decision.actions:
                 await self._perform(snapshot, action)
@@ -126,15 +149,29 @@ class Reconcile:
                 revision=notice.revision,
             )
 
+    def _may(self, key: Key, decision: Decision) -> bool:
+        """Whether to carry it out now; rises go out together."""
+        if decision.actions and all(action.rises for action in decision.actions):
+            return self._rises.may(key)
+        self._rises.drop(key)
+        return True
+
     async def _perform(self, snap: Snapshot, action: Action) -> None:
         """Carry out one action: one write of one object, conditional on what was decided upon."""
         slot = snap.spec.slot(action.slot)
         if snap.routing is None:
             return  # nothing is decided about a route that cannot be read
-        labels = snap.routing.labels
-        await self._router.set_weight(
-            self._store, snap.key, snap.spec, slot, action.weight, labels=labels
-        )
+        urgency = Urgency.RISE if action.rises else Urgency.FALL
+        with self._rises.under_way() if action.rises else nullcontext():
+            await self._router.set_weight(
+                self._store,
+                snap.key,
+                snap.spec,
+                slot,
+                action.weight,
+                labels=snap.routing.labels,
+                urgency=urgency,
+            )
 
     async def _say_denied(self, snap: Snapshot, message: str, now: datetime) -> None:
         """A write was denied: nothing of the decision counts, but its owner must know why."""

@@ -20,6 +20,7 @@ from canaryd.adapters.providers.webhook import WebhookProvider
 from canaryd.model.errors import CanarydError, RefusedError, ThrottledError, UnreachableError
 from canaryd.model.names import Key
 from canaryd.model.spec import Severity
+from canaryd.model.urgency import Urgency
 from canaryd.ports import Provider
 from tests.adapters.fakes import KEY, UID, HandClock, gate, notice
 from tests.adapters.misbehaving import (
@@ -224,7 +225,12 @@ class Writes:
         raise NotImplementedError
 
     async def json_patch(
-        self, kind: str, key: Key, operations: Sequence[Mapping[str, Any]]
+        self,
+        kind: str,
+        key: Key,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         raise NotImplementedError
 

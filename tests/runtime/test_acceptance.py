@@ -15,6 +15,7 @@ from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.question import Question
 from canaryd.model.snapshot import Sample
+from canaryd.model.urgency import Urgency
 from canaryd.runtime.acceptance import Acceptance
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
@@ -50,7 +51,9 @@ class Statuses:
         raw = msgspec.Raw(msgspec.json.encode(patch))
         self.known.apply(kind, msgspec.structs.replace(obj, metadata=meta, status=raw))
 
-    async def json_patch(self, kind: str, key: Key, operations: Any) -> None: ...
+    async def json_patch(
+        self, kind: str, key: Key, operations: Any, *, urgency: Urgency = Urgency.RISE
+    ) -> None: ...
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None: ...
     async def delete(self, kind: str, namespace: str, name: str) -> None: ...
 

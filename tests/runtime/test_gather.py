@@ -10,6 +10,7 @@ import pytest
 from canaryd.model.names import Key, SlotName, Weight
 from canaryd.model.snapshot import Problem, Routing, Snapshot, Workload
 from canaryd.model.spec import Slot, Spec
+from canaryd.model.urgency import Urgency
 from canaryd.model.waits import Waits
 from canaryd.ports import Objects
 from canaryd.runtime.gather import Gatherer
@@ -35,6 +36,7 @@ class Router:
         weight: Weight,
         *,
         labels: Mapping[SlotName, Mapping[str, str]],
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         raise AssertionError("gathering writes nothing")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import TaskGroup
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +17,7 @@ from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Routing
 from canaryd.model.spec import Slot, Spec
 from canaryd.model.status import Phase, Status
+from canaryd.model.urgency import Urgency
 from canaryd.model.waits import Waits
 from canaryd.ports import Objects
 from canaryd.runtime.collector import Collector
@@ -24,11 +25,13 @@ from canaryd.runtime.commit import Commit
 from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.reconcile import Reconcile
+from canaryd.runtime.rises import Rises
 from canaryd.runtime.store import Store
 from canaryd.runtime.unusable import Unusable
 from canaryd.wire import watch
 from tests.runtime.fakes import (
     KEY,
+    START,
     HandClock,
     Meter,
     Metrics,
@@ -101,6 +104,7 @@ class Router:
         weight: Weight,
         *,
         labels: Mapping[SlotName, Mapping[str, str]],
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         self.canary = weight if slot.name == "v2" else 100 - weight
 
@@ -131,6 +135,8 @@ class World:
     def __init__(self, tasks: TaskGroup) -> None:
         self.clock, self.metrics, self.router = HandClock(), Metrics(), Router()
         self.queued: list[Key] = []
+        self.rung: list[tuple[float, Callable[[], None]]] = []
+        self.rises = Rises(enqueue=self.queued.append, later=self.later, clock=self.clock)
         self.known = known = store(self.clock, self.queued)
         self.api = api = Api(known)
         servers, silent = Servers(self.metrics), Silent()
@@ -146,6 +152,7 @@ class World:
             unusable=Unusable(store=known, writer=api, clock=self.clock),
             collector=self.collector,
             counter=self.counter,
+            rises=self.rises,
             timers=silent,
             clock=self.clock,
             meter=Meter(),
@@ -180,10 +187,20 @@ class World:
             self.known.enqueue_all()
             await self.settle()
 
+    def later(self, seconds: float, work: Callable[[], None]) -> None:
+        self.rung.append((self.clock.seconds + seconds, work))
+
+    def ring(self) -> None:
+        due = [work for at, work in self.rung if at <= self.clock.seconds]
+        self.rung = [one for one in self.rung if one[0] > self.clock.seconds]
+        for work in due:
+            work()
+
     async def settle(self) -> None:
         for _ in range(5):
-            await self.counter.tick()
-            await self.collector.tick()
+            self.ring()
+            self.counter.tick()
+            self.collector.tick()
             for _ in range(20):
                 await asyncio.sleep(0)
             queued = set(self.queued)
@@ -232,3 +249,39 @@ async def test_a_canary_that_is_deleted_is_asked_about_no_more() -> None:
         asked = world.metrics.requests
         await world.until(200)
         assert world.metrics.requests == asked
+
+
+def request(verb: str, revision: str) -> watch.RequestObject:
+    """A person's wish, as the watch delivers it."""
+    meta = watch.Meta(
+        name=verb, namespace=KEY.namespace, uid=verb, resource_version="1", creation_timestamp=START
+    )
+    spec = {"canary": KEY.name, "verb": verb, "revision": revision, "by": "ann"}
+    return watch.RequestObject(metadata=meta, spec=msgspec.Raw(msgspec.json.encode(spec)))
+
+
+async def test_a_rise_waits_until_others_are_done_and_is_decided_anew_then() -> None:
+    async with TaskGroup() as tasks:
+        world = World(tasks)
+        await world.until(5)
+        with world.rises.under_way():
+            world.deploy("v2", "podinfo:2", "v2b", version=2)
+            await world.until(30)
+            assert world.router.canary == 0
+        await world.until(35)
+        assert world.router.canary == 10
+        assert world.status().canary_weight == 10
+
+
+async def test_traffic_is_taken_back_at_once_while_a_rise_waits() -> None:
+    async with TaskGroup() as tasks:
+        world = World(tasks)
+        await world.until(5)
+        world.deploy("v2", "podinfo:2", "v2b", version=2)
+        await world.until(20)
+        assert world.router.canary == 10
+        with world.rises.under_way():
+            world.known.apply(watch.REQUESTS, request("abort", "v2b"))
+            await world.settle()
+            assert world.router.canary == 0
+            assert world.status().phase is Phase.IDLE

@@ -7,6 +7,7 @@ from typing import Any
 
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem
+from canaryd.model.urgency import Urgency
 from canaryd.runtime.unusable import Unusable
 from canaryd.wire import watch
 from tests.runtime.fakes import KEY, HandClock, canary, deployment, replica_set, store
@@ -24,7 +25,9 @@ class StatusWriter:
     ) -> None:
         self.patches.append(patch)
 
-    async def json_patch(self, kind: str, key: Key, operations: Any) -> None: ...
+    async def json_patch(
+        self, kind: str, key: Key, operations: Any, *, urgency: Urgency = Urgency.RISE
+    ) -> None: ...
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None: ...
     async def delete(self, kind: str, namespace: str, name: str) -> None: ...
 

@@ -15,9 +15,11 @@ from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.errors import ExistsError
 from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import JSON, JSON_PATCH, MERGE_PATCH, Call, Catalogue
+from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.model.decision import Answer
 from canaryd.model.errors import CanarydError, ConflictError, NotFoundError
 from canaryd.model.names import FIELD_MANAGER, Key
+from canaryd.model.urgency import Urgency
 from canaryd.ports import Clock, Sink
 from canaryd.wire import watch
 
@@ -42,12 +44,14 @@ class KubeWriter:
         clock: Clock,
         *,
         observe: Observe = _nobody,
+        turnstile: Turnstile | None = None,
     ) -> None:
         self._api = api
         self._catalogue = catalogue
         self._sink = sink
         self._clock = clock
         self._observe = observe
+        self._turnstile = turnstile or Turnstile()
         self._decoders = {kind: Decoder(kind) for kind in watch.OBJECTS}
 
     async def patch_status(
@@ -56,21 +60,26 @@ class KubeWriter:
         """Merge `patch` into the status, if the object is still at that version."""
         body = {"metadata": {"resourceVersion": resource_version}, "status": patch}
         call = self._catalogue[kind].one("patch", *key, "status")
-        await self._patch(kind, key, call, body, MERGE_PATCH)
+        await self._patch(kind, key, call, body, content_type=MERGE_PATCH, urgency=Urgency.STATE)
 
     async def json_patch(
-        self, kind: str, key: Key, operations: Sequence[Mapping[str, Any]]
+        self,
+        kind: str,
+        key: Key,
+        operations: Sequence[Mapping[str, Any]],
+        *,
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         """Patch an object; raises ConflictError when a `test` fails, too."""
         call = self._catalogue[kind].one("patch", *key)
-        await self._patch(kind, key, call, operations, JSON_PATCH)
+        await self._patch(kind, key, call, operations, content_type=JSON_PATCH, urgency=urgency)
 
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None:
         """Create an object; one of that name is success."""
         name = body.get("metadata", {}).get("name", "")
         call = self._catalogue[kind].within("create", namespace, name)
         try:
-            async with self._counted(call.verb, kind):
+            async with self._turn(call, kind, Urgency.NEWS):
                 answer = await self._send(call, body, JSON)
         except ExistsError:
             return
@@ -80,7 +89,7 @@ class KubeWriter:
         """Delete an object; none of that name is success. The store learns it from the watch."""
         call = self._catalogue[kind].one("delete", namespace, name)
         try:
-            async with self._counted(call.verb, kind):
+            async with self._turn(call, kind, Urgency.NEWS):
                 await self._api.send(call)
         except NotFoundError:
             return
@@ -95,15 +104,29 @@ class KubeWriter:
         target = Key(key.namespace, answer.request)
         call = self._catalogue[watch.REQUESTS].one("patch", *target, "status")
         try:
-            await self._patch(watch.REQUESTS, target, call, {"status": status}, MERGE_PATCH)
+            await self._patch(
+                watch.REQUESTS,
+                target,
+                call,
+                {"status": status},
+                content_type=MERGE_PATCH,
+                urgency=Urgency.STATE,
+            )
         except NotFoundError:
             return
 
     async def _patch(
-        self, kind: str, key: Key, call: Call, body: object, content_type: str
+        self,
+        kind: str,
+        key: Key,
+        call: Call,
+        body: object,
+        *,
+        content_type: str,
+        urgency: Urgency,
     ) -> None:
         try:
-            async with self._counted(call.verb, kind):
+            async with self._turn(call, kind, urgency):
                 answer = await self._send(call, body, content_type)
         except ConflictError:
             await self._reread(kind, key)
@@ -133,12 +156,13 @@ class KubeWriter:
             self._sink.apply(kind, decoder.one(call, answer))
 
     @asynccontextmanager
-    async def _counted(self, verb: str, kind: str) -> AsyncIterator[None]:
+    async def _turn(self, call: Call, kind: str, urgency: Urgency) -> AsyncIterator[None]:
         outcome = "ok"
         try:
-            yield
+            async with self._turnstile.turn(urgency):
+                yield
         except CanarydError as error:
             outcome = type(error).__name__.removesuffix("Error").lower()
             raise
         finally:
-            self._observe(verb, kind, outcome)
+            self._observe(call.verb, kind, outcome)

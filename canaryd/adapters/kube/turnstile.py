@@ -1,0 +1,131 @@
+"""Lets writes through to the API server: the most urgent first, so many at once and a second.
+
+A 429 stops everybody for as long as it says; falls are the first to go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from itertools import count
+
+from canaryd.model.errors import ThrottledError
+from canaryd.model.urgency import Urgency
+
+AT_ONCE = 32
+"""So many writes are under way at a time."""
+SPARE = 8
+"""So many falls more than that: they never wait for answers to anything else."""
+PER_SECOND = 400.0
+"""So many writes begin in a second, in the long run."""
+BURST = 1.0
+"""Seconds' worth of writes that may begin at once after a pause."""
+EACH = 8
+"""Every so many turns go to who has waited longest, so that nobody waits for ever."""
+LONGEST_STOP = timedelta(seconds=30)
+"""No answer stops all writes for longer than this."""
+
+
+class Turnstile:
+    """One per API server; its clock is the running loop's."""
+
+    def __init__(self, *, at_once: int = AT_ONCE, per_second: float = PER_SECOND) -> None:
+        self._at_once = at_once
+        self._spacing = 1.0 / per_second
+        self._under_way = 0
+        self._turns = 0
+        self._orders = count()
+        self._lanes: dict[Urgency, deque[tuple[int, Future[None]]]] = {
+            urgency: deque() for urgency in Urgency
+        }
+        self._paid_until = 0.0
+        """When the writes so far would have begun at the even rate."""
+        self._closed_until = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+
+    @asynccontextmanager
+    async def turn(self, urgency: Urgency) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it during the block."""
+        await self._enter(urgency)
+        try:
+            yield
+        except ThrottledError as error:
+            self._close(error.retry_after)
+            raise
+        finally:
+            self._leave()
+
+    def waiting(self) -> int:
+        """How many wait."""
+        return sum(not turn.done() for lane in self._lanes.values() for _, turn in lane)
+
+    async def _enter(self, urgency: Urgency) -> None:
+        turn: Future[None] = asyncio.get_running_loop().create_future()
+        self._lanes[urgency].append((next(self._orders), turn))
+        self._let_in()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self._leave()  # it was let in and called off in the same moment
+            raise
+
+    def _leave(self) -> None:
+        self._under_way -= 1
+        self._let_in()
+
+    def _close(self, pause: timedelta) -> None:
+        until = asyncio.get_running_loop().time() + min(pause, LONGEST_STOP).total_seconds()
+        self._closed_until = max(self._closed_until, until)
+
+    def _let_in(self) -> None:
+        now = asyncio.get_running_loop().time()
+        while (urgency := self._next()) is not None:
+            opens = self._opens(urgency)
+            if opens is None:
+                return  # whoever leaves lets the next one in
+            if opens > now:
+                self._wake_at(opens)
+                return
+            _, turn = self._lanes[urgency].popleft()
+            turn.set_result(None)
+            self._under_way += 1
+            self._turns += 1
+            self._paid_until = max(self._paid_until, now) + self._spacing
+
+    def _opens(self, urgency: Urgency) -> float | None:
+        """When the head of this lane may go in; None: when somebody has left."""
+        most = self._at_once + (SPARE if urgency is Urgency.FALL else 0)
+        if self._under_way >= most:
+            return None
+        if urgency is Urgency.FALL:
+            return self._closed_until
+        return max(self._closed_until, self._paid_until - BURST)
+
+    def _next(self) -> Urgency | None:
+        heads: dict[Urgency, int] = {}
+        for urgency, lane in self._lanes.items():
+            while lane and lane[0][1].done():
+                lane.popleft()  # called off while it waited
+            if lane:
+                heads[urgency] = lane[0][0]
+        if not heads:
+            return None
+        if Urgency.FALL not in heads and self._turns % EACH == EACH - 1:
+            return min(heads, key=lambda urgency: heads[urgency])
+        return min(heads)
+
+    def _wake_at(self, at: float) -> None:
+        if self._alarm is not None:
+            if self._alarm.when() <= at and not self._alarm.cancelled():
+                return
+            self._alarm.cancel()
+        self._alarm = asyncio.get_running_loop().call_at(at, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._let_in()

@@ -1,0 +1,138 @@
+"""Keys that wait are decided side by side, and no answer that is long in coming is in the way."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Event, TaskGroup
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+
+from canaryd.model.errors import ConflictError, ThrottledError, UnreachableError
+from canaryd.model.names import Key
+from canaryd.runtime.controller import Controller
+from canaryd.runtime.queue import Queue
+from tests.runtime.fakes import START, HandClock, Meter, store
+
+
+class Alarms:
+    """Remembers when each key is to be decided again."""
+
+    def __init__(self) -> None:
+        self.at: dict[Key, datetime | None] = {}
+
+    def set(self, key: Key, at: datetime | None) -> None:
+        self.at[key] = at
+
+
+@asynccontextmanager
+async def controlled(
+    queue: Queue, alarms: Alarms, reconcile: Callable[[Key], Awaitable[None]]
+) -> AsyncIterator[None]:
+    clock = HandClock()
+    controller = Controller(
+        queue=queue,
+        store=store(clock),
+        reconcile=reconcile,
+        timers=alarms,
+        clock=clock,
+        meter=Meter(),
+    )
+    async with TaskGroup() as tasks:
+        running = tasks.create_task(controller.run())
+        yield
+        running.cancel()
+
+
+def named(number: int) -> list[Key]:
+    return [Key("demo", f"c{n}") for n in range(number)]
+
+
+async def settle() -> None:
+    for _ in range(300):
+        await asyncio.sleep(0)
+
+
+async def test_a_canary_is_decided_while_a_hundred_others_wait_for_the_api_server() -> None:
+    queue, answered, decided = Queue(), Event(), list[Key]()
+
+    async def reconcile(key: Key) -> None:
+        decided.append(key)
+        await answered.wait()
+
+    async with controlled(queue, Alarms(), reconcile):
+        for key in named(101):
+            queue.add(key)
+        await settle()
+        assert decided == named(101)
+        answered.set()
+
+
+async def test_a_canary_with_news_is_decided_again_only_when_its_own_write_is_done() -> None:
+    queue, answered, under_way, decided = Queue(), Event(), Counter[Key](), Counter[Key]()
+    [key] = named(1)
+
+    async def reconcile(key: Key) -> None:
+        under_way[key] += 1
+        assert under_way[key] == 1
+        decided[key] += 1
+        await answered.wait()
+        under_way[key] -= 1
+
+    async with controlled(queue, Alarms(), reconcile):
+        for _ in range(3):
+            queue.add(key)
+            await settle()
+        assert decided[key] == 1
+        answered.set()
+        await settle()
+        assert decided[key] == 2
+
+
+async def test_between_two_decisions_answers_and_watches_have_their_turn() -> None:
+    queue, heard = Queue(), list[int]()
+    decided: list[Key] = []
+
+    async def reconcile(key: Key) -> None:
+        decided.append(key)
+
+    async def watch() -> None:
+        while True:
+            heard.append(len(decided))
+            await asyncio.sleep(0)
+
+    async with controlled(queue, Alarms(), reconcile), TaskGroup() as tasks:
+        watching = tasks.create_task(watch())
+        for key in named(20):
+            queue.add(key)
+        await settle()
+        watching.cancel()
+    assert set(range(20)) <= set(heard)
+
+
+async def test_each_failure_has_its_pause_and_stops_nobody_else() -> None:
+    queue, alarms = Queue(), Alarms()
+    throttled, conflict, gone, odd, well = named(5)
+    errors: dict[Key, Exception] = {
+        throttled: ThrottledError("too many", retry_after=timedelta(seconds=7)),
+        conflict: ConflictError("somebody was first"),
+        gone: UnreachableError("nobody there"),
+        odd: ValueError("a fault of ours"),
+    }
+
+    async def reconcile(key: Key) -> None:
+        if key in errors:
+            raise errors[key]
+        alarms.set(key, None)
+
+    async with controlled(queue, alarms, reconcile):
+        for key in named(5):
+            queue.add(key)
+        await settle()
+    assert alarms.at[throttled] == START + timedelta(seconds=7)
+    for key in (conflict, gone, odd):
+        at = alarms.at[key]
+        assert at is not None
+        assert START < at < START + timedelta(seconds=1)
+    assert alarms.at[well] is None
