@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil, comb, log
+from math import ceil, exp, fsum, lgamma, log, log1p
 
 from canaryd.model.gates import ALPHA, Tolerance
 
@@ -20,8 +20,14 @@ def clopper_pearson(hits: int, of: int, level: float = 0.95) -> tuple[float, flo
 
 
 def at_most(hits: int, of: int, p: float) -> float:
-    """The probability of at most so many hits."""
-    return sum(comb(of, k) * p**k * (1 - p) ** (of - k) for k in range(hits + 1))
+    """The probability of at most so many hits; in logarithms, for thousands are too many else."""
+    if p <= 0.0:
+        return 1.0
+    if p >= 1.0:
+        return 1.0 if hits >= of else 0.0
+    ways = (lgamma(of + 1) - lgamma(k + 1) - lgamma(of - k + 1) for k in range(hits + 1))
+    chances = (k * log(p) + (of - k) * log1p(-p) for k in range(hits + 1))
+    return min(1.0, fsum(exp(way + chance) for way, chance in zip(ways, chances, strict=True)))
 
 
 def root(beyond: Callable[[float], bool]) -> float:
