@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
@@ -130,9 +131,9 @@ class TemplateModel(WireModel):
             server=self.server(ref.namespace),
         )
 
+    @abstractmethod
     def server(self, namespace: str) -> MetricsServer | None:
         """Return whom to ask about a template in `namespace`; None: the Canary's server."""
-        raise NotImplementedError
 
 
 class AnalysisTemplateSpec(TemplateModel):
