@@ -17,6 +17,8 @@ PYTEST := $(BIN)/python -m pytest
 WORLD  := $(BIN)/python -m tests.world
 # Handed to every pytest, e.g. make fast PYTEST_ARGS='-x -k weight'
 PYTEST_ARGS ?=
+# BENCH_ARGS='scale --n 200 --out FOLDER' measures one thing, as bench/README.md says.
+BENCH_ARGS ?=
 # DEMO_ARGS=--stay leaves the demo's world running afterwards.
 DEMO_ARGS ?=
 FAST  := tests --ignore tests/world --ignore tests/cluster $(PYTEST_ARGS)
@@ -85,8 +87,8 @@ world: venv ## Start the test world for a person; says how to use it
 	$(WORLD) up
 
 .PHONY: bench
-bench: venv ## Measure; results are printed
-	$(BIN)/python -m bench
+bench: venv ## Measure all of bench/ (hours); BENCH_ARGS chooses, e.g. BENCH_ARGS='scale --n 200'
+	$(BIN)/python -m bench $(BENCH_ARGS)
 
 # --- making ---
 

@@ -5,7 +5,7 @@ Every call that reaches outside has its own timeout and raises only `model.error
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -114,6 +114,14 @@ class Objects(Protocol):
         """All objects of the kind in the namespace."""
         ...
 
+    def stamp(self, kind: str, namespace: str) -> int:
+        """A number that is another one whenever objects of the kind came, went or changed there."""
+        ...
+
+    def concern(self, key: Key, namespaces: Set[str]) -> None:
+        """Have the Canary decided again when what it is routed by changes in these namespaces."""
+        ...
+
 
 class Router(Protocol):
     """Reads and writes who gets which share of the requests."""
@@ -139,6 +147,10 @@ class Router(Protocol):
         urgency: Urgency = Urgency.RISE,
     ) -> None:
         """Give the slot that share; touches the two weights and nothing else."""
+        ...
+
+    def forget(self, key: Key) -> None:
+        """The Canary is gone."""
         ...
 
 

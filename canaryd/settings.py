@@ -74,7 +74,14 @@ class Settings(BaseSettings):
         timedelta(seconds=10), description="How long one metric query may take."
     )
     pump: timedelta = Field(
-        timedelta(milliseconds=100), description="How often deadlines are looked at."
+        timedelta(milliseconds=100),
+        description="Deadlines so close to each other are looked at together.",
+    )
+    writes_per_second: float = Field(
+        400.0,
+        gt=0,
+        le=100_000,
+        description="Writes to the API server per second at most; taking traffic back is exempt.",
     )
     lease_duration: timedelta = Field(
         timedelta(seconds=15), description="How long a lease is good."

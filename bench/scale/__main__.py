@@ -6,20 +6,27 @@ import argparse
 import signal
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.scale import scenarios
+from bench.scale.churn import CROWD, churn
+from bench.scale.crowd import Way
 from bench.scale.figures import Result
 from bench.scale.kept import Kept
 from bench.scale.profiles import recorded
 from bench.scale.scene import PARTS, Scene, say, scene
 from tests.cluster.daemon import install
 from tests.world.build import build
+from tests.world.part import NotReadyError, PartDiedError
 from tests.world.world import World
 
 COUNTS = (1, 50, 200, 500, 1000, 2000)
+MANY = 5000
+"""With so many it is asked what gives first."""
+HOUR = 60.0
 SCENARIOS: dict[str, Callable[[Scene], Result]] = {
     "first-start": scenarios.first_start,
     "idle": scenarios.idle,
@@ -30,53 +37,92 @@ SCENARIOS: dict[str, Callable[[Scene], Result]] = {
     "receivers": scenarios.hanging,
 }
 """In the order in which they are played; the last one leaves alerts behind."""
+STRAIN = ("first-start", "idle", "restart", "release")
 PROFILED = ("idle", "release")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is measured in one world."""
+
+    count: int
+    way: Way
+    names: tuple[str, ...]
 
 
 def options() -> argparse.Namespace:
     """What to measure."""
     parser = argparse.ArgumentParser(prog="bench scale", description=__doc__)
     parser.add_argument("--n", type=int, action="append", help=f"default: {COUNTS}, each")
+    parser.add_argument("--way", type=Way, action="append", choices=[*Way], help="default: both")
     parser.add_argument("--interval", type=int, default=10, help="seconds, 10 as Flagger's")
-    parser.add_argument("--only", action="append", choices=[*SCENARIOS], help="default: all")
+    names = [*SCENARIOS, "churn"]
+    parser.add_argument("--only", action="append", choices=names, help="default: all")
+    parser.add_argument("--minutes", type=float, default=HOUR, help="of churn; default: 60")
+    parser.add_argument("--crowd", type=int, default=CROWD, help="Canaries of the churn at a time")
     parser.add_argument("--out", type=Path, help="folder for results, table, plot and logs")
     parser.add_argument("--profile", action="store_true", help="keep py-spy's stacks there as well")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     return parser.parse_args()
 
 
-def measure(count: int, chosen: argparse.Namespace, kept: Kept) -> None:
-    """All scenarios with one N, in one world."""
-    chosen_ones = {*(chosen.only or SCENARIOS), "first-start"}
-    wanted = [name for name in SCENARIOS if name in chosen_ones]
+def jobs(chosen: argparse.Namespace) -> Iterator[Job]:
+    """Each N in each way; with nothing chosen also the run with very many, and then the churn."""
+    names = tuple(name for name in SCENARIOS if name in {*(chosen.only or SCENARIOS)})
+    if names:
+        for way in chosen.way or Way:
+            for count in chosen.n or COUNTS:
+                yield Job(count, way, ("first-start", *(n for n in names if n != "first-start")))
+    everything = not (chosen.only or chosen.n)
+    if everything:
+        yield Job(MANY, (chosen.way or [Way.THRESHOLDS])[0], STRAIN)
+    if everything or "churn" in (chosen.only or ()):
+        yield Job(chosen.crowd, Way.THRESHOLDS, ("first-start", "churn"))
+
+
+def measure(job: Job, chosen: argparse.Namespace, kept: Kept) -> None:
+    """Everything of one world."""
+    what = f"N = {job.count}, {job.way}"
     with tempfile.TemporaryDirectory() as folder:
-        say(f"N = {count}: starting a world")
+        say(f"{what}: starting a world")
+        churns = "churn" in job.names
+        name = f"churn{job.count}" if churns else f"{job.way}{job.count}"
+        logs = (kept.folder or Path(folder)) / name
+        logs.mkdir(parents=True, exist_ok=True)
         with World.start(Path(folder) / "world", build(), PARTS) as world:
             install(world)
-            logs = (kept.folder or Path(folder)) / f"n{count}"
-            logs.mkdir(parents=True, exist_ok=True)
-            with scene(world, logs, count, interval=chosen.interval) as made:
-                for name in wanted:
-                    say(f"N = {count}: {name}")
+            with scene(
+                world, logs, job.count, interval=chosen.interval, way=job.way, census=churns
+            ) as made:
+                for name in job.names:
+                    say(f"{what}: {name}")
                     profiled = chosen.profile and name in PROFILED
                     file = logs / f"{name}.folded"
                     with recorded(made.daemon.pid, file) if profiled else nullcontext():
-                        kept.add(SCENARIOS[name](made))
+                        if name == "churn":
+                            churn(made, chosen.minutes, kept.add)
+                            continue
+                        found = SCENARIOS[name](made)
+                    if not churns:
+                        kept.add(found)
 
 
 def main() -> int:
-    """Measure each N; Ctrl-C keeps what there is."""
+    """Measure; Ctrl-C keeps what there is."""
     chosen = options()
+    if chosen.profile and not chosen.out:
+        say("profiles are kept in --out FOLDER, which is not given")
+        return 2
     kept = Kept(chosen.out)
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell's background ignores them
         signal.signal(number, signal.default_int_handler)
     code = 0
     try:
-        for count in chosen.n or COUNTS:
+        for job in jobs(chosen):
             try:
-                measure(count, chosen, kept)
-            except AssertionError as error:
-                say(f"N = {count} was given up: {error}")
+                measure(job, chosen, kept)
+            except (AssertionError, RuntimeError, PartDiedError, NotReadyError) as error:
+                say(f"N = {job.count}, {job.way}, was given up: {error}")
                 code = 1
     except KeyboardInterrupt:
         say("interrupted: this is what there is")

@@ -1,7 +1,7 @@
-"""What a query of the daemon asks about: read from its label matchers by regular expressions; pure.
+"""What a query of the daemon asks about: read from its text by regular expressions; pure.
 
-It does not know PromQL, only which workloads, namespaces and pods are named and which of the
-daemon's own questions this is. A new kind of question is one more line in `KINDS`.
+It does not know PromQL, only which workloads, namespaces, pods, edges and spans are named, and
+which of the daemon's own questions this is. A new kind of question is one more line in `KINDS`.
 """
 
 from __future__ import annotations
@@ -12,20 +12,31 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 _MATCHER = re.compile(r'(\w+)=~?"((?:[^"\\]|\\.)*)"')
-_POD = re.compile(r"^(?P<workload>.+)-(?P<hash>[a-z0-9]+)-\.\+$")
+_EDGES = re.compile(r'\ble=~"((?:[^"\\]|\\.)*)"')
+_OFFSET = re.compile(r"\boffset (\d+)(ms|s)")
 
 
 class Kind(StrEnum):
     """The daemon's questions."""
 
-    SUCCESS = "success"
+    TIME = "time"
+    BUSIEST = "busiest series"
+    STEPS = "scrapes"
+    SWIFT = "tiles"
+    EXACT = "tiles, exactly"
+    PAST = "past"
     LATENCY = "latency"
-    TILE = "tile"
+    SUCCESS = "success"
     OTHER = "other"
 
 
 KINDS = (
-    (re.compile(r"\boffset\b"), Kind.TILE),
+    (re.compile(r"^time\(\)$"), Kind.TIME),
+    (re.compile(r"^topk\(1, count_over_time"), Kind.BUSIEST),
+    (re.compile(r"^istio_requests_total\{[^}]*\}\[\w+\]$"), Kind.STEPS),
+    (re.compile(r'"peak"'), Kind.SWIFT),
+    (re.compile(r'"counts"'), Kind.EXACT),
+    (re.compile(r"\boffset\b"), Kind.PAST),
     (re.compile(r"histogram_quantile"), Kind.LATENCY),
     (re.compile(r"istio_requests_total"), Kind.SUCCESS),
 )
@@ -34,12 +45,19 @@ KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a query is about; `pods` are the prefixes of pod names by workload."""
+    """What a query is about."""
 
     kind: Kind
     namespaces: frozenset[str]
     workloads: frozenset[str]
-    pods: dict[str, str]
+    pod: str
+    """The one pod that is named; of the question about scrapes only."""
+    timed: bool
+    """Whether buckets are asked for."""
+    edges: frozenset[str] | None
+    """The `le`s that are asked for; None: all."""
+    offsets: tuple[float, ...]
+    """Seconds, those that are named, shortest first."""
 
 
 def read(query: str) -> Asked:
@@ -48,16 +66,16 @@ def read(query: str) -> Asked:
     first: dict[str, str] = {}
     for label, value in _MATCHER.findall(query):
         first.setdefault(label, value)
-    pods = {
-        found["workload"]: f"{found['workload']}-{found['hash']}-"
-        for one in alternatives(first.get("pod", ""))
-        if (found := _POD.match(one))
-    }
+    edges = [frozenset(alternatives(one)) for one in _EDGES.findall(query)]
+    offsets = {int(n) / (1000 if unit == "ms" else 1) for n, unit in _OFFSET.findall(query)}
     return Asked(
         kind=kind,
         namespaces=frozenset(alternatives(first.get("destination_workload_namespace", ""))),
         workloads=frozenset(alternatives(first.get("destination_workload", ""))),
-        pods=pods,
+        pod=first.get("pod", ""),
+        timed="_bucket{" in query,
+        edges=max(edges, key=len) if len(edges) > (kind is Kind.SWIFT) else None,
+        offsets=tuple(sorted(offsets)),
     )
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from tests.world.api import path_of
@@ -19,6 +20,15 @@ SLOTS = ("v1", "v2")
 SOURCES = "registry.example/app:"
 
 Thing = dict[str, Any]
+
+
+class Way(StrEnum):
+    """How the Canaries of a crowd are judged."""
+
+    THRESHOLDS = "thresholds"
+    """Two threshold metrics, each once an interval."""
+    EVIDENCE = "evidence"
+    """No metrics: errors and latency against the primary, from tiles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +48,21 @@ def members(count: int, *, per_namespace: int = PER_NAMESPACE) -> list[Member]:
     return [Member(f"crowd-{i // per_namespace}", f"app{i:05d}") for i in range(count)]
 
 
-def analysis(interval: str) -> Thing:
+def analysis(interval: str, way: Way) -> Thing:
     """The release that Flagger's figures are of: 10 to 50 by 10, two metrics, threshold 5."""
+    steps: Thing = {"interval": interval, "stepWeight": 10, "maxWeight": 50}
+    if way is Way.EVIDENCE:
+        return steps
     metrics = [
         {"name": "request-success-rate", "thresholdRange": {"min": 99}, "interval": interval},
         {"name": "request-duration", "thresholdRange": {"max": 500}, "interval": interval},
     ]
-    return {
-        "interval": interval,
-        "threshold": 5,
-        "stepWeight": 10,
-        "maxWeight": 50,
-        "metrics": metrics,
-    }
+    return {**steps, "threshold": 5, "metrics": metrics}
 
 
-def objects(member: Member, *, interval: str, spare: int = 1) -> list[tuple[str, Thing]]:
+def objects(
+    member: Member, *, interval: str, spare: int = 1, way: Way = Way.THRESHOLDS
+) -> list[tuple[str, Thing]]:
     """What a member is made of, each with the plural of its kind; v1 serves, v2 has spare pods."""
     host = f"{member.name}.{member.namespace}.svc.cluster.local"
     meta = {"name": member.name, "namespace": member.namespace}
@@ -79,7 +88,7 @@ def objects(member: Member, *, interval: str, spare: int = 1) -> list[tuple[str,
     spec = {
         "slots": references,
         "virtualService": {"name": member.name},
-        "analysis": analysis(interval),
+        "analysis": analysis(interval, way),
     }
     return [
         *(
@@ -125,9 +134,11 @@ class Crowd:
         *,
         interval: str,
         spare: int,
+        way: Way,
         say: Callable[[str], None],
     ) -> None:
         self._spare = spare
+        self.way = way
         self.everyone = list(everyone)
         self._cluster = cluster
         self._interval = interval
@@ -148,11 +159,7 @@ class Crowd:
             account = path_of("serviceaccounts", name, "default")
             cluster.wait_for(lambda path=account: api.exists(path), f"the account of {name}")  # type: ignore[misc]
 
-        def make(member: Member) -> None:
-            for plural, body in objects(member, interval=self._interval, spare=self._spare):
-                api.post(path_of(plural, member.namespace), body)
-
-        self._all(make, "made")
+        self._all(self.make, "made")
         whole = (1 + self._spare) * len(self.everyone)
 
         def ready() -> bool:
@@ -163,7 +170,19 @@ class Crowd:
             self._say(f"{now} of {whole} pods are ready")
             return now == whole
 
-        cluster.wait_for(ready, f"{whole} pods to be ready", 900, pause=2)
+        cluster.wait_for(ready, f"{whole} pods to be ready", 900 + whole / 4, pause=2)
+
+    def make(self, member: Member) -> None:
+        """Make one Canary and all that belongs to it."""
+        made = objects(member, interval=self._interval, spare=self._spare, way=self.way)
+        for plural, body in made:
+            self._cluster.api.post(path_of(plural, member.namespace), body)
+
+    def unmake(self, member: Member) -> None:
+        """Delete them, the Canary first."""
+        for plural, body in reversed(objects(member, interval=self._interval, way=self.way)):
+            path = path_of(plural, member.namespace, body["metadata"]["name"])
+            self._cluster.api.delete(path, propagationPolicy="Background")
 
     def delete(self) -> None:
         """Delete the Canaries, then their namespaces; returns before all is gone."""
@@ -180,15 +199,18 @@ class Crowd:
         pushed: dict[Member, float] = {}
 
         def one(member: Member) -> None:
-            image = f"{SOURCES}{self._pushes}-{idle[member]}"
-            containers = [{"name": "app", "image": image}]
-            path = path_of("deployments", member.namespace, member.workload(idle[member]))
-            spec = {"replicas": 1, "template": {"spec": {"containers": containers}}}
-            self._cluster.api.patch(path, {"spec": spec}, "strategic")
-            pushed[member] = time.monotonic()
+            pushed[member] = self.push_one(member, idle[member], self._pushes)
 
         self._all(one, "pushed", idle)
         return pushed
+
+    def push_one(self, member: Member, slot: str, number: int) -> float:
+        """Give one slot the image with this number; returns when the API server had it."""
+        containers = [{"name": "app", "image": f"{SOURCES}{number}-{slot}"}]
+        path = path_of("deployments", member.namespace, member.workload(slot))
+        spec = {"replicas": 1, "template": {"spec": {"containers": containers}}}
+        self._cluster.api.patch(path, {"spec": spec}, "strategic")
+        return time.monotonic()
 
     def alert(self, address: str) -> None:
         """Have each Canary tell a webhook of everything."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from math import ceil
 from typing import Any
 
 from typing_extensions import override
 
+from bench.scale.asked import Kind
 from bench.scale.requests import work, writes
 from bench.scale.window import Window
 
@@ -40,15 +42,21 @@ def spread(values: Iterable[float]) -> Spread:
     return Spread(len(ordered), at(0.5), at(0.9), at(0.99), ordered[-1])
 
 
+DEBOUNCE = 0.1
+"""Seconds without a change after which istiod pushes; at most 10 s after the first."""
+Figures = dict[str, float | int | str | Spread]
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One scenario with one N."""
 
     scenario: str
     count: int
-    figures: dict[str, float | int | str | Spread]
+    figures: Figures
     requests: dict[str, int] = field(default_factory=dict[str, int])
     queries: dict[str, int] = field(default_factory=dict[str, int])
+    way: str = "thresholds"
 
     def each(self, request: str) -> float:
         """How many of these requests there were for each Canary; refused ones are others."""
@@ -62,39 +70,89 @@ class Result:
         raise TypeError(name)
 
 
-def used(window: Window, *, ticks: float, per: float) -> dict[str, float | int | str | Spread]:
+def used(window: Window, *, ticks: float, per: float) -> Figures:
     """What every scenario says of its window; `per` is what requests are divided by."""
     asked = work(window.requests)
     busiest = max(window.threads.values(), default=0.0)
+    tiles = window.asked[Kind.SWIFT.value] / 2  # of each both sides are named
     return {
         "seconds": window.seconds,
         "ticks": ticks,
         "CPU ms per tick": 1000 * window.cpu / ticks,
         "CPU ms each": 1000 * window.cpu / per,
+        "tiles each": tiles / per,
+        "CPU ms per tile": 1000 * window.cpu / tiles if tiles else "-",
         "decisions each": window.decisions / per,
         "CPU % of a core": 100 * window.cpu / window.seconds,
         "CPU % in the busiest thread": 100 * busiest / window.seconds,
         "requests": sum(asked.values()),
         "writes": writes(window.requests),
+        "refused for being too many": sum(n for name, n in asked.items() if name.endswith(" 429")),
         "requests per tick": sum(asked.values()) / ticks,
         "requests each": sum(asked.values()) / per,
         "Prometheus queries": sum(window.queries.values()),
+        "Prometheus queries per tick": sum(window.queries.values()) / ticks,
         "workloads asked": sum(window.asked.values()),
         "RSS MiB": window.memory,
         "HWM MiB": window.most_memory,
         "control plane CPU %": 100 * window.control_plane,
         "others CPU %": 100 * window.others,
+        **strained(window),
+    }
+
+
+def strained(window: Window) -> Figures:
+    """How hard the rest of the machine had it."""
+    strain = window.strain
+    return {
+        "machine busy %": 100 * strain.busy,
+        "free MiB at the least": strain.free,
+        "API read ms": spread(strain.reads),
+        "API write ms": spread(strain.writes),
+        **{f"{name} CPU %": 100 * cores for name, cores in strain.cores.items()},
+        **{f"{name} MiB": mib for name, mib in strain.memory.items()},
+    }
+
+
+def together(stamps: Iterable[float]) -> Figures:
+    """How the writes of VirtualServices come: in batches, each of which istiod takes as one.
+
+    `stamps` are seconds; a batch ends where istiod's debounce could close.
+    """
+    ordered = sorted(stamps)
+    if not ordered:
+        return {}
+    runs = [[ordered[0]]]
+    for before, at in pairwise(ordered):
+        if at - before < DEBOUNCE:
+            runs[-1].append(at)
+        else:
+            runs.append([at])
+    seconds = int(ordered[-1] - ordered[0]) + 1
+    written = {int(at - ordered[0]) for at in ordered}
+    return {
+        "weights written together": spread(len(run) for run in runs),
+        "debounce kept open s": spread(run[-1] - run[0] + DEBOUNCE for run in runs),
+        "seconds without a weight written %": 100 * (1 - len(written) / seconds),
     }
 
 
 def result(
-    scenario: str, count: int, window: Window, *, ticks: float, more: dict[str, Any]
+    scenario: str,
+    count: int,
+    window: Window,
+    *,
+    way: str,
+    ticks: float,
+    more: dict[str, Any],
+    per: int = 0,
 ) -> Result:
-    """A scenario's result."""
+    """A scenario's result; requests are divided by `per`, else by N."""
     return Result(
         scenario,
         count,
-        {**more, **used(window, ticks=ticks, per=count)},
+        {**more, **together(window.weights), **used(window, ticks=ticks, per=per or count)},
         dict(sorted(window.requests.items())),
         dict(window.queries),
+        way,
     )

@@ -23,8 +23,8 @@ class Kept:
 
     def add(self, one: Result) -> None:
         """Take a result, and write everything down."""
-        same = (one.scenario, one.count)
-        others = [known for known in self.results if (known.scenario, known.count) != same]
+        same = (one.way, one.scenario, one.count)
+        others = [it for it in self.results if (it.way, it.scenario, it.count) != same]
         self.results = [*others, one]
         if self.folder:
             (self.folder / "results.json").write_text(self.json())

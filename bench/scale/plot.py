@@ -1,4 +1,4 @@
-"""The figures over N as an SVG: three panels, canaryd's line, Flagger's, and the target."""
+"""The figures over N as an SVG: four panels, canaryd's lines, Flagger's, and the target."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import log10
 
+from bench.scale.crowd import Way
 from bench.scale.figures import Result, Spread
 from bench.scale.flagger import FIGURES
 from bench.scale.tables import of
 
 LEFT, WIDTH, HEIGHT, GAP, TOP = 70, 250, 180, 70, 60
-OURS, THEIRS, TARGET = "#0b7a75", "#c8553d", "#888"
-NS = (1, 50, 200, 500, 1000, 2000)
+OURS, JUDGED, THEIRS, TARGET = "#0b7a75", "#6a51a3", "#c8553d", "#888"
+NS = (1, 50, 200, 500, 1000, 2000, 5000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,12 @@ def svg(results: Sequence[Result]) -> str:
         '<rect width="100%" height="100%" fill="#fff"/>',
     ]
     for place, (words, colour) in enumerate(
-        (("canaryd", OURS), ("Flagger 1.44.0 as shipped", THEIRS), ("target", TARGET))
+        (
+            ("canaryd, thresholds", OURS),
+            ("canaryd, evidence", JUDGED),
+            ("Flagger 1.44.0 as shipped", THEIRS),
+            ("target", TARGET),
+        )
     ):
         x = LEFT + 200 * place
         parts += [dot(x, 16, colour), text(x + 10, 20, words)]
@@ -67,12 +73,19 @@ def draw(panel: Panel, results: Sequence[Result], left: float) -> list[str]:
         parts.append(text(right(left, count), bottom + 16, f"{count:,}", "middle"))
     y = up(panel, panel.target)
     parts.append(line(left, y, left + WIDTH, y, TARGET, more='stroke-dasharray="4 3"'))
-    ours = [(one.count, number(one.figures[panel.figure])) for one in of(results, panel.scenario)]
+    ours, judged = (
+        [
+            (one.count, number(one.figures.get(panel.figure)))
+            for one in of(results, panel.scenario)
+            if one.way == way
+        ]
+        for way in Way
+    )
     theirs = [
         (count, float(words.split("/")[0].split("-")[0]))
         for count, words in FIGURES.get(panel.scenario, {}).get(panel.figure, {}).items()
     ]
-    for points, colour in ((theirs, THEIRS), (ours, OURS)):
+    for points, colour in ((theirs, THEIRS), (judged, JUDGED), (ours, OURS)):
         places = [(right(left, count), up(panel, value)) for count, value in points]
         for (x1, y1), (x2, y2) in pairwise(places):
             parts.append(line(x1, y1, x2, y2, colour, more='stroke-width="2"'))

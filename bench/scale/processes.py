@@ -21,8 +21,13 @@ from tests.world.cluster import Cluster
 STANDIN_PORT = 19090
 DAEMON_PORT = 19080
 PAUSE = 0.05
+CORES = os.cpu_count() or 1
 RUN = "import sys; sys.modules['numpy'] = None; from canaryd.cli.main import main; main()"
 """The image has no numpy; where there is one, sqlite-utils loads it, which costs 15 MiB."""
+
+
+CENSUS = "from bench.scale.census import answer; answer(); "
+"""Counts Python's objects when asked by a signal; costs nothing until then."""
 
 
 class Standin:
@@ -46,6 +51,11 @@ class Standin:
         self._process.kill()
         self._process.wait()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def counts(self) -> dict[str, dict[str, Any]]:
         """What it was asked so far."""
         return self._ask("/counts")
@@ -54,12 +64,16 @@ class Standin:
         """Tell it of the workloads that there are."""
         self._ask("/places", places)
 
+    def facts(self, facts: Mapping[str, object]) -> None:
+        """Tell it of pods and shares."""
+        self._ask("/facts", facts)
+
     def turn(self, modes: Mapping[str, str]) -> float:
         """Turn workloads; returns when, on the monotonic clock."""
         at: float = self._ask("/modes", modes)["at"]
         return at
 
-    def _ask(self, path: str, body: Mapping[str, str] | None = None) -> dict[str, Any]:
+    def _ask(self, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
         data = None if body is None else orjson.dumps(body)
         with urllib.request.urlopen(self.url + path, data, timeout=30) as answer:
             found: dict[str, Any] = orjson.loads(answer.read())
@@ -69,7 +83,18 @@ class Standin:
 class Daemon:
     """`canaryd run` with its settings as shipped, under the account of deploy/, killable."""
 
-    def __init__(self, cluster: Cluster, folder: Path, *, metrics: str) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        folder: Path,
+        *,
+        metrics: str,
+        environment: Mapping[str, str] | None = None,
+        census: bool = False,
+    ) -> None:
+        self._environment = {**os.environ, **(environment or {})}
+        self._run = CENSUS + RUN if census else RUN
+        self.census = folder / "census.json"
         self._cluster = cluster
         self._folder = folder
         self._metrics = metrics
@@ -81,7 +106,7 @@ class Daemon:
         """Start it, and return at once."""
         account = self._cluster.service_account(NAMESPACE, "canaryd", seconds=36000)
         command = [
-            *(sys.executable, "-c", RUN, "run", "--kubeconfig", str(account.kubeconfig)),
+            *(sys.executable, "-c", self._run, "run", "--kubeconfig", str(account.kubeconfig)),
             *("--namespace", NAMESPACE, "--metrics-server", self._metrics),
             *("--data-dir", str(self._folder / "data"), "--identity", "canaryd-measured"),
             *("--listen", "127.0.0.1", "--port", str(DAEMON_PORT)),
@@ -89,8 +114,21 @@ class Daemon:
         with self.log.open("ab") as log:
             self.started_at = time.monotonic()
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True
+                command,
+                env={**self._environment, "CENSUS_FILE": str(self.census)},
+                cwd=Path(__file__).parents[2],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
+
+    def count_objects(self) -> dict[str, int]:
+        """Have it count its Python objects by type, which stops it for a moment."""
+        self.census.unlink(missing_ok=True)
+        os.kill(self.pid, signal.SIGUSR2)
+        until(self.census.exists, "the census", 60)
+        found: dict[str, int] = orjson.loads(self.census.read_bytes())
+        return found
 
     def kill(self) -> None:
         """As the out-of-memory killer does it."""
@@ -181,6 +219,17 @@ def cpu_of(pids: Sequence[int]) -> float:
             continue
         ticks += int(fields[11]) + int(fields[12])
     return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def this() -> int:
+    """The process that measures."""
+    return os.getpid()
+
+
+def available() -> float:
+    """MiB that may still be used."""
+    lines = Path("/proc/meminfo").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvail"))
 
 
 def own() -> list[int]:

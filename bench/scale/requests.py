@@ -6,6 +6,7 @@ import threading
 import uuid
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.world.cluster import Cluster
 AGENT = b'"userAgent":"canaryd/'
 MARK = b"/version?mark="
 PAUSE = 0.1
+WEIGHTS = ("patch virtualservices", "update virtualservices")
 Counts = Counter[str]
 """By "verb resource", with the code behind it where it was refused."""
 
@@ -30,6 +32,8 @@ class Requests:
     def __init__(self, cluster: Cluster, namespaces: Iterable[str]) -> None:
         self._cluster = cluster
         self._mine = frozenset({"", NAMESPACE, *namespaces})
+        self.weights: list[float] = []
+        """When each write of a VirtualService was answered, in seconds since 1970."""
         self._path: Path = cluster.folder / "log" / "audit.log"
         self._counts: Counts = Counter()
         self._lock = threading.Lock()
@@ -80,6 +84,9 @@ class Requests:
                     self._marked.notify_all()
                 elif (name := named(event)) and self._about(event) in self._mine:
                     self._counts[name] += 1
+                    if name in WEIGHTS:
+                        at = datetime.fromisoformat(event["stageTimestamp"])
+                        self.weights.append(at.timestamp())
 
     @staticmethod
     def _about(event: dict[str, Any]) -> str:

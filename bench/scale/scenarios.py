@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Container
+from collections.abc import Container, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
-from bench.scale.crowd import Member
+from bench.scale.crowd import Member, Way
 from bench.scale.figures import Result, result, spread
 from bench.scale.processes import until
 from bench.scale.scene import Scene
@@ -19,7 +19,9 @@ BAD = 10
 PEAK = 100
 TICKS = 6
 """So many intervals has a release: five steps, and the push. More time is no more work."""
-PATIENCE = 900.0
+
+ROUND = 1.0
+"""Answers that come in less than this after one another belong to one round."""
 
 
 def first_start(scene: Scene) -> Result:
@@ -29,7 +31,7 @@ def first_start(scene: Scene) -> Result:
     until(scene.daemon.ready, "canaryd to be ready", 300)
     ready = time.monotonic()
     end = scene.meter.begin()
-    done = scene.wait_phase("Idle", PATIENCE)
+    done = scene.wait_phase("Idle", scene.patience)
     scene.settle()
     more = {
         "start to ready s": ready - began,
@@ -38,7 +40,7 @@ def first_start(scene: Scene) -> Result:
         "Events there": scene.events(),
     }
     window = end()
-    return result("first start", scene.count, window, ticks=scene.count, more=more)
+    return result("first start", scene.count, window, way=scene.way, ticks=scene.count, more=more)
 
 
 def idle(scene: Scene, seconds: float = 60) -> Result:
@@ -47,7 +49,7 @@ def idle(scene: Scene, seconds: float = 60) -> Result:
     time.sleep(seconds)
     window = end()
     ticks = scene.count * window.seconds / scene.interval
-    return result("idle", scene.count, window, ticks=ticks, more={})
+    return result("idle", scene.count, window, way=scene.way, ticks=ticks, more={})
 
 
 def restart_idle(scene: Scene) -> Result:
@@ -58,9 +60,7 @@ def restart_idle(scene: Scene) -> Result:
     began = scene.daemon.started_at
     until(scene.daemon.ready, "canaryd to be ready", 300)
     ready, end = time.monotonic(), scene.meter.begin()
-    while scene.daemon.decided() < scene.count:
-        time.sleep(0.2)
-    decided = time.monotonic()
+    decided = wait_decided(scene)
     window = end()
     scene.settle()
     asked = scene.requests.counts() - before
@@ -70,7 +70,7 @@ def restart_idle(scene: Scene) -> Result:
         "CPU s until then": window.cpu,
         "requests from the start": sum(asked.values()),
     }
-    return result("restart, idle", scene.count, window, ticks=scene.count, more=more)
+    return result("restart, idle", scene.count, window, way=scene.way, ticks=scene.count, more=more)
 
 
 def release(scene: Scene, name: str = "release") -> Result:
@@ -90,18 +90,32 @@ def turning_bad(scene: Scene) -> Result:
     scene.say(f"{len(bad)} turned bad")
     rollout.wait_end()
     scene.settle()
-    asked = scene.standin.counts()["first_bad"]
+    answers: dict[str, list[float]] = scene.standin.counts()["bad"]
     scene.standin.turn(dict.fromkeys(workloads.values(), "good"))
-    zero = {one: rollout.zero(one, fault) for one in bad}
+    zero = {one: at for one in bad if (at := rollout.zero(one, fault))}
+    told = {one: [at for at in answers.get(workloads[one], []) if at < zero[one]] for one in zero}
     more = {
         "turned bad": len(bad),
-        "fault to weight 0 s": spread(zero[one] - fault for one in bad if zero[one]),
+        "fault to weight 0 s": spread(zero[one] - fault for one in zero),
         "first bad answer to weight 0 s": spread(
-            zero[one] - asked[workloads[one]] for one in bad if zero[one]
+            zero[one] - each[0] for one, each in told.items() if each
         ),
-        "not taken back": sum(1 for one in bad if not zero[one]),
+        "deciding answer to weight 0 s": spread(
+            zero[one] - round_of(each) for one, each in told.items() if each
+        ),
+        "not taken back": len(bad) - len(zero),
     }
     return rollout.result("10 turn bad", more)
+
+
+def round_of(answers: Sequence[float]) -> float:
+    """When the last round of answers began: one check asks about several metrics."""
+    began = answers[-1]
+    for at in reversed(answers):
+        if began - at > ROUND:
+            break
+        began = at
+    return began
 
 
 def killed(scene: Scene) -> Result:
@@ -114,9 +128,7 @@ def killed(scene: Scene) -> Result:
     scene.start()
     ready, began = time.monotonic(), scene.daemon.started_at
     rollout.restarted()
-    while scene.daemon.decided() < scene.count:
-        time.sleep(0.2)
-    decided = time.monotonic()
+    decided = wait_decided(scene)
     rollout.wait_end()
     scene.settle()
     first = [next(iter(scene.watching.moved(one, died)), None) for one in scene.crowd.everyone]
@@ -136,6 +148,12 @@ def hanging(scene: Scene) -> Result:
     found = Rollout(scene).well("receivers hang")
     hooks = scene.standin.counts()["hooks"]
     return replace(found, figures={"deliveries tried": hooks.get("tries", 0), **found.figures})
+
+
+def wait_decided(scene: Scene) -> float:
+    """Wait until the daemon has decided every Canary once; returns when that was seen."""
+    what = "every Canary to be decided"
+    return until(lambda: scene.daemon.decided() >= scene.count, what, scene.patience, 0.2)
 
 
 class Rollout:
@@ -185,10 +203,10 @@ class Rollout:
             )
             return had >= share * self.scene.count
 
-        until(there, f"{share:.0%} to have weight {weight}", PATIENCE, 0.5)
+        until(there, f"{share:.0%} to have weight {weight}", self.scene.patience, 0.5)
 
     def wait_end(self) -> None:
-        """Wait until each rollout has ended."""
+        """Wait until each rollout has ended, or patience has: the result says how many did."""
         self.scene.say("waiting for the rollouts to end")
         told = time.monotonic()
 
@@ -200,7 +218,10 @@ class Rollout:
                 self.scene.say(f"{len(ended)} of {self.scene.count} rollouts have ended")
             return len(ended) == self.scene.count
 
-        until(over, "all rollouts to end", PATIENCE, 0.5)
+        try:
+            until(over, "all rollouts to end", self.scene.patience, 0.5)
+        except AssertionError as error:
+            self.scene.say(f"{error}: going on with {len(self.ends())} of {self.scene.count}")
 
     def ends(self) -> dict[Member, float]:
         """When the rollouts ended that have."""
@@ -234,15 +255,19 @@ class Rollout:
         promoted = sum(found[-1][1] == PEAK for found in moves.values() if found)
         facts = {
             **more,
+            "ended": len(ends),
             "promoted": promoted,
             "push to first weight s": spread(
                 found[0][0] - self.pushed[one] for one, found in moves.items() if found
             ),
             "gap between weights s": spread(gaps),
-            "late s": spread(gap - scene.interval for gap in gaps),
             "release s": spread(lasted),
             "weight writes each": sum(map(len, moves.values())) / scene.count,
             "Events told": scene.notices() - self._told,
             "Events there": scene.events() - self._there,
         }
-        return result(name, scene.count, window, ticks=TICKS * scene.count, more=facts)
+        if scene.way is Way.THRESHOLDS:  # by evidence a step takes as long as the proof
+            facts["late s"] = spread(gap - scene.interval for gap in gaps)
+        return result(
+            name, scene.count, window, way=scene.way, ticks=TICKS * scene.count, more=facts
+        )

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.scale.crowd import SLOTS, Crowd, Member, members
+from bench.scale.crowd import SLOTS, Crowd, Member, Way, members
 from bench.scale.processes import Daemon, Standin, until
 from bench.scale.requests import Requests, writes
+from bench.scale.telling import Telling
 from bench.scale.watching import Watching
 from bench.scale.window import Meter
 from tests.world.api import path_of
@@ -48,6 +49,16 @@ class Scene:
     def count(self) -> int:
         """N."""
         return len(self.crowd.everyone)
+
+    @property
+    def way(self) -> Way:
+        """How its Canaries are judged."""
+        return self.crowd.way
+
+    @property
+    def patience(self) -> float:
+        """Seconds that anything may take."""
+        return 900 + self.count / 2
 
     def idle_slots(self) -> dict[Member, str]:
         """The slot of each Canary that is to be pushed to."""
@@ -113,23 +124,40 @@ def scene(
     *,
     interval: int = 10,
     spare: int = 1,
+    way: Way = Way.THRESHOLDS,
+    environment: Mapping[str, str] | None = None,
+    census: bool = False,
     say: Callable[[str], None] = say,
 ) -> Iterator[Scene]:
     """Make the crowd in a cluster where canaryd is installed; the daemon is not yet started.
 
-    `spare` is how many pods an idle slot begins with; a push gives it one.
+    `spare` is how many pods an idle slot begins with; a push gives it one. `environment` is the
+    daemon's besides what it has; `census` lets it count its objects when it is asked to.
     """
     with ExitStack() as stack:
         standin = stack.enter_context(Standin(folder))
-        crowd = Crowd(cluster, members(count), interval=f"{interval}s", spare=spare, say=say)
+        crowd = Crowd(
+            cluster, members(count), interval=f"{interval}s", spare=spare, way=way, say=say
+        )
         crowd.create()
         everyone = crowd.everyone
         standin.places({one.workload(slot): one.namespace for one in everyone for slot in SLOTS})
         requests = Requests(cluster, crowd.namespaces)
         stack.callback(requests.close)
-        watching = Watching(cluster, crowd.everyone)
+        telling = None
+        if way is Way.EVIDENCE:
+            telling = Telling(standin.facts)
+            stack.callback(telling.close)
+        watching = Watching(cluster, everyone, telling)
         stack.callback(watching.close)
-        daemon = Daemon(cluster, folder, metrics=standin.url)
+        until(lambda: len(watching.canaries) == count, "the driver's watches", 300)
+        if telling is not None:
+            first = telling
+            until(lambda: first.pods >= count * (1 + spare), "the driver to see the pods", 300)
+            first.settle()
+        daemon = Daemon(
+            cluster, folder, metrics=standin.url, environment=environment, census=census
+        )
         stack.callback(daemon.kill)
         yield Scene(
             cluster=cluster,

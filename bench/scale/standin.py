@@ -1,9 +1,13 @@
 """Plays Prometheus, and the receivers of notices; `python -m bench.scale.standin PORT`.
 
-POST /api/v1/query      as Prometheus: answered at once, by the modes of the workloads asked about
+POST /api/v1/query      as Prometheus, answered at once by the modes of the workloads asked about;
+                        and /api/v1/query_range
 POST /places            {workload: namespace}: the workloads there are
 POST /modes             {workload: mode}: from now on
-GET  /counts            queries by kind, workloads asked about, and when each first got a bad answer
+POST /facts             {"shares": {workload: share}, "here": [[namespace, workload, pod, age]…],
+                        "gone": [[workload, pod]…]}: from now on; `age` in seconds
+GET  /counts            queries by kind, workloads asked about, when each first got a bad answer,
+                        and when each got one at all
 POST /hook/ok|hang|500  a receiver of notices
 """
 
@@ -12,17 +16,21 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import chain
+from typing import Any
 
 import orjson
 from aiohttp import web
 
-from bench.scale.answers import OF_THE_SERVER, Mode, series
-from bench.scale.asked import read
+from bench.scale.answers import OF_THE_SERVER, RANGES, Instants, Known, series
+from bench.scale.asked import Asked, Kind, read
+from bench.scale.traffic import Mode, Pod, Traffic
 
 LATE = 3.0
 HANGS = 60.0
+KEPT = 7200.0
+"""Seconds that a pod which went is remembered."""
 
 
 class Standin:
@@ -31,7 +39,8 @@ class Standin:
     def __init__(self) -> None:
         self._places: dict[str, str] = {}
         self._modes: dict[str, Mode] = {}
-        self._first_bad: dict[str, float] = {}
+        self._traffic = Traffic()
+        self._bad: defaultdict[str, list[float]] = defaultdict(list)
         self._queries: Counter[str] = Counter()
         self._workloads: Counter[str] = Counter()
         self._hooks: Counter[str] = Counter()
@@ -40,14 +49,16 @@ class Standin:
         """The server."""
         app = web.Application(client_max_size=64 << 20)
         app.router.add_post("/api/v1/query", self.query)
+        app.router.add_post("/api/v1/query_range", self.query)
         app.router.add_post("/places", self.places)
         app.router.add_post("/modes", self.modes)
+        app.router.add_post("/facts", self.facts)
         app.router.add_get("/counts", self.counts)
         app.router.add_post("/hook/{manner}", self.hook)
         return app
 
     async def query(self, request: web.Request) -> web.Response:
-        """Answer one instant query."""
+        """Answer one query."""
         form = await request.post()
         asked = read(str(form.get("query", "")))
         self._queries[asked.kind.value] += 1
@@ -59,24 +70,47 @@ class Standin:
             await asyncio.sleep(LATE)
         if Mode.FAIL in ill:
             return web.Response(status=500, text="the stand-in was told to fail")
-        at = float(str(form.get("time", "0")))
-        result = list(series(asked, self._places, self._modes, at))
+        data = self._answer(asked, form)
         now = time.monotonic()
         for name in asked.workloads & self._modes.keys():
             if self._modes[name] is not Mode.GOOD:
-                self._first_bad.setdefault(name, now)
-        return said({"status": "success", "data": {"resultType": "vector", "result": result}})
+                self._bad[name].append(now)
+        return said({"status": "success", "data": data})
+
+    def _answer(self, asked: Asked, form: Any) -> dict[str, object]:  # noqa: ANN401
+        now = time.time()  # noqa: TID251 - it is a server, with a clock of its own
+        if asked.kind is Kind.TIME:
+            return {"resultType": "scalar", "result": [now, f"{now:.3f}"]}
+        end = float(str(form.get("end", form.get("time", now))))
+        start = float(str(form.get("start", end)))
+        when = Instants(start, end, float(str(form.get("step", 0))))
+        known = Known(self._places, self._modes, self._traffic)
+        kind = "matrix" if asked.kind in RANGES else "vector"
+        return {"resultType": kind, "result": list(series(asked, known, when))}
 
     async def places(self, request: web.Request) -> web.Response:
         """Learn which workloads there are."""
         self._places.update(orjson.loads(await request.read()))
         return said({})
 
+    async def facts(self, request: web.Request) -> web.Response:
+        """Learn of pods, and of who gets how much."""
+        told, now = orjson.loads(await request.read()), time.time()  # noqa: TID251 - as above
+        for workload, share in told["shares"].items():
+            self._traffic.share(workload, share, now)
+        for namespace, workload, name, age in told["here"]:
+            self._traffic.arrive(Pod(namespace, workload, name, born=now - age))
+        for workload, name in told["gone"]:
+            self._traffic.leave(workload, name, now)
+        self._traffic.forget(now - KEPT)
+        return said({})
+
     async def modes(self, request: web.Request) -> web.Response:
-        """Turn workloads; those that are good again are forgotten."""
+        """Turn workloads; the bad answers that they got before are forgotten."""
         for name, word in orjson.loads(await request.read()).items():
             self._modes[name] = Mode(word)
-            self._first_bad.pop(name, None)
+            self._traffic.mode(name, Mode(word), time.time())  # noqa: TID251 - as above
+            self._bad.pop(name, None)
         return said({"at": time.monotonic()})
 
     async def counts(self, _: web.Request) -> web.Response:
@@ -84,7 +118,7 @@ class Standin:
         told = {
             "queries": self._queries,
             "workloads": self._workloads,
-            "first_bad": self._first_bad,
+            "bad": self._bad,
             "hooks": self._hooks,
         }
         return said(told)

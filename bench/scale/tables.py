@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.scale.figures import Result, Spread
+from bench.scale.figures import Figures, Result, Spread
 from bench.scale.flagger import FIGURES
 
+COMPARED = "thresholds"
+"""The way of Flagger's figures."""
 SHOWN: dict[str, tuple[str, ...]] = {
     "first start": (
         "start to ready s",
@@ -46,7 +48,13 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "late s",
         "release s",
         "weight writes each",
+        "weights written together",
+        "debounce kept open s",
+        "seconds without a weight written %",
+        "tiles each",
+        "CPU ms per tile",
         "Prometheus queries",
+        "Prometheus queries per tick",
         "Events",
         "RSS MiB",
         "HWM MiB",
@@ -56,6 +64,7 @@ SHOWN: dict[str, tuple[str, ...]] = {
     "10 turn bad": (
         "fault to weight 0 s",
         "first bad answer to weight 0 s",
+        "deciding answer to weight 0 s",
         "not taken back",
         "late s",
         "Events",
@@ -81,14 +90,48 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "RSS MiB",
         "others CPU %",
     ),
+    "churn": (
+        "minutes",
+        "released",
+        "made and deleted",
+        "RSS after warm-up MiB",
+        "RSS at the end MiB",
+        "RSS a line says, MiB per hour",
+        "objects after warm-up",
+        "objects at the end",
+        "more of",
+        "requests each",
+        "CPU ms each",
+        "HWM MiB",
+        "others CPU %",
+    ),
 }
 """The figures of each scenario's table, in order; `a/b/c` are median, 99 % and most."""
 
 
+STRAIN = (
+    "ended",
+    "late s",
+    "machine busy %",
+    "free MiB at the least",
+    "API read ms",
+    "API write ms",
+    "refused for being too many",
+    "CPU % of a core",
+    "CPU % in the busiest thread",
+    "RSS MiB",
+)
+"""What says, over N, which part gives first; below them each part's processor and memory."""
+
+
 def markdown(results: Sequence[Result]) -> str:
-    """One table for each scenario; Flagger's figures in the rows below canaryd's."""
-    parts = [table(name, found) for name in SHOWN if (found := of(results, name))]
-    return "\n\n".join([*parts, kinds(results)]) + "\n"
+    """One table for each scenario and way; Flagger's figures in the rows below canaryd's."""
+    parts: list[str] = []
+    for way in sorted({one.way for one in results}, reverse=True):
+        of_way = [one for one in results if one.way == way]
+        parts += [table(name, way, found) for name in SHOWN if (found := of(of_way, name))]
+        parts += [kinds(way, of_way), strain(way, of(of_way, "release"))]
+    return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def of(results: Iterable[Result], scenario: str) -> list[Result]:
@@ -96,45 +139,96 @@ def of(results: Iterable[Result], scenario: str) -> list[Result]:
     return sorted((one for one in results if one.scenario == scenario), key=lambda one: one.count)
 
 
-def table(scenario: str, found: Sequence[Result]) -> str:
+def table(scenario: str, way: str, found: Sequence[Result]) -> str:
     """Figures downwards, N to the right."""
-    peers = FIGURES.get(scenario, {})
-    lines = [row(f"**{scenario}**, N =", [str(one.count) for one in found])]
-    lines.append("| --- |" + " --- |" * len(found))
+    peers = FIGURES.get(scenario, {}) if way == COMPARED else {}
+    lines = head(f"{scenario}, {way}", found)
     for name in SHOWN[scenario]:
-        lines.append(row(name, [cell(one, name) for one in found]))
+        cells = [cell(one, name) for one in found]
+        if {*cells} != {"-"}:
+            lines.append(row(name, cells))
         if name in peers:
-            theirs = [peers[name].get(one.count, "") for one in found]
-            lines.append(row(f"… Flagger {name}", theirs))
-    lines += [
-        row(f"… Flagger {name}", [peer.get(one.count, "") for one in found])
-        for name, peer in peers.items()
-        if name not in SHOWN[scenario]
-    ]
+            lines += theirs(name, peers[name], found)
+    for name in peers.keys() - {*SHOWN[scenario]}:
+        lines += theirs(name, peers[name], found)
     return "\n".join(lines)
 
 
-def kinds(results: Iterable[Result]) -> str:
+def theirs(name: str, peer: Mapping[int, str], found: Sequence[Result]) -> list[str]:
+    """Flagger's line, if it was measured for any of these N."""
+    cells = [peer.get(one.count, "") for one in found]
+    return [row(f"… Flagger {name}", cells)] if any(cells) else []
+
+
+def strain(way: str, found: Sequence[Result]) -> str:
+    """What the machine and the parts of the control plane were at while all were released."""
+    if not found:
+        return ""
+    parts = {name for one in found for name in one.figures if name.endswith((" CPU %", " MiB"))}
+    parts -= {*STRAIN, *SHOWN["release"]}
+    names = [*STRAIN, *sorted(parts)]
+    cells = {name: [cell(one, name) for one in found] for name in names}
+    rows = [row(name, told) for name, told in cells.items() if {*told} != {"-"}]
+    told = [f"N = {one.count:,}: {gives(one)}" for one in found]
+    return "\n".join([*head(f"what gives first, {way}", found), *rows, "", "; ".join(told)])
+
+
+def gives(one: Result) -> str:
+    """Which bounds a release of all ran into, the one that is passed by most first."""
+    figures = one.figures
+    late, written = figures.get("late s"), figures.get("API write ms")
+    found = {
+        "canaryd's loop (% of a core)": (value(figures, "CPU % in the busiest thread"), 90.0),
+        "the machine's processors (%)": (value(figures, "machine busy %"), 90.0),
+        "the API server's writes (99 %, ms)": (
+            written.p99 if isinstance(written, Spread) else 0.0,
+            500.0,
+        ),
+        "canaryd's time (99 % of what is late, s)": (
+            late.p99 if isinstance(late, Spread) and one.way == COMPARED else 0.0,
+            1.0,
+        ),
+        "releases that did not end": (one.count - value(figures, "ended"), 1.0),
+    }
+    ordered = sorted(found.items(), key=lambda each: -each[1][0] / each[1][1])
+    over = [f"{name} {seen:.0f}, bound {most:g}" for name, (seen, most) in ordered if seen >= most]
+    others = f"(others used {value(figures, 'others CPU %'):.0f} % of a core)"
+    return f"{' and '.join(over) or 'nothing gives'} {others}"
+
+
+def value(figures: Figures, name: str) -> float:
+    """A figure that is one number, else 0."""
+    found = figures.get(name, 0.0)
+    return float(found) if isinstance(found, int | float) else 0.0
+
+
+def head(title: str, found: Sequence[Result]) -> list[str]:
+    """The first two lines of a table."""
+    numbers = row(f"**{title}**, N =", [f"{one.count:,}" for one in found])
+    return [numbers, "| --- |" + " --- |" * len(found)]
+
+
+def kinds(way: str, results: Iterable[Result]) -> str:
     """Which requests a release is made of."""
     found = of(results, "release")
     names = sorted({name for one in found for name in one.requests})
-    lines = [row("**requests by kind in a release**, N =", [str(one.count) for one in found])]
-    lines.append("| --- |" + " --- |" * len(found))
-    lines += [
+    rows = [
         row(name, [f"{one.requests.get(name, 0) / one.count:.2f}" for one in found])
         for name in names
     ]
-    return "\n".join(lines)
+    return (
+        "\n".join([*head(f"requests by kind in a release, {way}", found), *rows]) if found else ""
+    )
 
 
 def cell(one: Result, name: str) -> str:
     """One figure as people read it."""
     if name == "Events":
         return f"{one.figures.get('Events there', '-')} of {one.figures.get('Events told', '-')}"
-    value = one.figures.get(name, "-")
-    if isinstance(value, float):
-        return f"{value:.2f}" if abs(value) < 100 else f"{value:.0f}"
-    return str(value)
+    known = one.figures.get(name, "-")
+    if isinstance(known, float):
+        return f"{known:.2f}" if abs(known) < 100 else f"{known:,.0f}"
+    return f"{known:,}" if isinstance(known, int) else str(known)
 
 
 def row(name: str, cells: Sequence[str]) -> str:
@@ -146,13 +240,13 @@ def plain(results: Iterable[Result]) -> list[dict[str, Any]]:
     """For JSON: every figure, with Flagger's where there is one."""
     return [
         {**asdict(one), "flagger": peers(one)}
-        for one in sorted(results, key=lambda one: (one.count, one.scenario))
+        for one in sorted(results, key=lambda one: (one.way, one.count, one.scenario))
     ]
 
 
 def peers(one: Result) -> dict[str, str]:
     """Flagger's figures for the same scenario and N."""
-    known = FIGURES.get(one.scenario, {})
+    known = FIGURES.get(one.scenario, {}) if one.way == COMPARED else {}
     return {name: figures[one.count] for name, figures in known.items() if one.count in figures}
 
 
@@ -168,6 +262,7 @@ def read(saved: Iterable[dict[str, Any]]) -> list[Result]:
             },
             one["requests"],
             one["queries"],
+            one.get("way", COMPARED),
         )
         for one in saved
     ]

@@ -1,4 +1,7 @@
-"""What the driver sees by its own watches: weights in VirtualServices, and Canaries' statuses."""
+"""What the driver sees by its own watches: weights in VirtualServices, and Canaries' statuses.
+
+Where the stand-in counts requests it is told at once of weights and of pods that are ready.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from bench.scale.crowd import SLOTS, Member
+from bench.scale.telling import Telling
 from tests.world.api import path_of
 from tests.world.cluster import Cluster
 from tests.world.plan import API, TOKEN
@@ -59,21 +63,37 @@ class Seen:
 
 
 class Watching:
-    """Two watches in threads of their own."""
+    """Watches in threads of their own; `telling`: one more, on ReplicaSets."""
 
-    def __init__(self, cluster: Cluster, crowd: Iterable[Member]) -> None:
-        self._crowd = frozenset(crowd)
+    def __init__(
+        self, cluster: Cluster, crowd: Iterable[Member], telling: Telling | None = None
+    ) -> None:
+        self._crowd = set(crowd)
+        self._telling = telling
         self.moves: defaultdict[Member, list[Move]] = defaultdict(list)
         self.canaries: defaultdict[Member, Seen] = defaultdict(Seen)
         self._cluster = cluster
         self._tls = ssl.create_default_context(cafile=str(cluster.ca_file))
         self._ended = threading.Event()
-        for plural, take in (("virtualservices", self._move), ("canaries", self._canary)):
+        watches = {"virtualservices": self._move, "canaries": self._canary}
+        if telling is not None:
+            watches["replicasets"] = self._replicas
+        for plural, take in watches.items():
             threading.Thread(target=self._follow, args=(plural, take), daemon=True).start()
 
     def close(self) -> None:
         """End, with the next event."""
         self._ended.set()
+
+    def add(self, member: Member) -> None:
+        """One more belongs to the crowd."""
+        self._crowd.add(member)
+
+    def forget(self, member: Member) -> None:
+        """One belongs to it no longer, and what was seen of it is dropped."""
+        self._crowd.discard(member)
+        self.moves.pop(member, None)
+        self.canaries.pop(member, None)
 
     def moved(self, member: Member, since: float) -> list[Move]:
         """The changes of a route's weights since then."""
@@ -133,6 +153,16 @@ class Watching:
         known = self.moves[member]
         if not known or known[-1].weights != weights:
             known.append(Move(time.monotonic(), weights))
+            if self._telling is not None:
+                of_slots = zip(SLOTS, weights, strict=True)
+                self._telling.shares({member.workload(slot): w / 100 for slot, w in of_slots})
+
+    def _replicas(self, member: Member, thing: dict[str, Any]) -> None:
+        if self._telling is not None:
+            meta, status = thing["metadata"], thing.get("status", {})
+            workload = member.workload(meta["labels"]["version"])
+            ready = status.get("readyReplicas", 0) > 0
+            self._telling.pod(member.namespace, workload, f"{meta['name']}-00001", here=ready)
 
     def _canary(self, member: Member, thing: dict[str, Any]) -> None:
         status, seen = thing.get("status", {}), self.canaries[member]
@@ -144,5 +174,6 @@ class Watching:
 
 
 def member_of(thing: dict[str, Any]) -> Member:
-    """The Canary that an object belongs to."""
-    return Member(thing["metadata"]["namespace"], thing["metadata"]["name"])
+    """The Canary that an object belongs to, by its label or its name."""
+    meta = thing["metadata"]
+    return Member(meta["namespace"], meta.get("labels", {}).get("app", meta["name"]))

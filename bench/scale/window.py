@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from bench.scale import processes
 from bench.scale.requests import Counts, Requests, work
+from bench.scale.strain import Strain, Strained
 from tests.world.cluster import Cluster
 
 EVERY = 1.0
@@ -30,6 +31,9 @@ class Window:
     others: float
     queries: Counts
     asked: Counts
+    weights: tuple[float, ...]
+    """When VirtualServices were written, in seconds since 1970."""
+    strain: Strain
 
     @property
     def asks(self) -> int:
@@ -68,7 +72,9 @@ class Meter:
 
     def begin(self) -> Callable[[], Window]:
         """Begin a window; the callable ends it. The daemon may be another process by then."""
+        strained = Strained(self._cluster, self._standin.pid)
         first, pid = self._point(), self._daemon.pid
+        written = len(self._requests.weights)
         memory: list[float] = []
         ended = threading.Event()
         lost: dict[str, int] = {}
@@ -89,7 +95,16 @@ class Meter:
             ended.set()
             watcher.join()
             same = self._daemon.pid == pid
-            return self._between(first, self._point(), same=same, lost=lost, memory=memory)
+            second, strain = self._point(), strained.end()
+            return self._between(
+                first,
+                second,
+                same=same,
+                lost=lost,
+                memory=memory,
+                weights=self._requests.weights[written:],
+                strain=strain,
+            )
 
         return end
 
@@ -108,7 +123,15 @@ class Meter:
         )
 
     def _between(
-        self, one: Point, two: Point, *, same: bool, lost: dict[str, int], memory: list[float]
+        self,
+        one: Point,
+        two: Point,
+        *,
+        same: bool,
+        lost: dict[str, int],
+        memory: list[float],
+        weights: list[float],
+        strain: Strain,
     ) -> Window:
         seconds = two.at - one.at
         before = one.cpu if same else {}
@@ -127,4 +150,6 @@ class Meter:
             others=max(0.0, (two.host - one.host - (two.own - one.own)) / seconds),
             queries=two.told["queries"] - one.told["queries"],
             asked=two.told["workloads"] - one.told["workloads"],
+            weights=tuple(weights),
+            strain=strain,
         )

@@ -58,10 +58,10 @@ def main() -> int:
     jobs = wanted(chosen)
     whole, begun = sum(job.rollouts for job in jobs), time.monotonic()
     played: list[Played] = []
+    progress = Progress(whole)
     for done in do_all(jobs, chosen.jobs):
         played += done
-        progress(len(played), whole, time.monotonic() - begun)
-    print(file=sys.stderr)
+        progress.show(len(played), time.monotonic() - begun)
     rows = falses(each for each in played if each.case.bad_rate is None)
     finds = founds(each for each in played if each.case.bad_rate is not None)
     if chosen.plot:
@@ -76,11 +76,24 @@ def main() -> int:
     return int(any(row.pods != "1" and not row.met for row in rows))
 
 
-def progress(done: int, whole: int, seconds: float) -> None:
-    """One line that is written over."""
-    left = seconds / done * (whole - done)
-    told = f"\r{done:,} of {whole:,} rollouts, about {left:.0f} s left "
-    print(told, end="", file=sys.stderr, flush=True)
+class Progress:
+    """On a terminal one line that is written over; else a line for each tenth that is done."""
+
+    def __init__(self, whole: int) -> None:
+        self._whole = whole
+        self._tenths = 0
+        self._live = sys.stderr.isatty()
+
+    def show(self, done: int, seconds: float) -> None:
+        """Tell how many are done, after so many seconds."""
+        left = seconds / done * (self._whole - done)
+        told = f"{done:,} of {self._whole:,} rollouts, about {left:.0f} s left"
+        if self._live:
+            end = "\n" if done == self._whole else ""
+            print(f"\r{told} ", end=end, file=sys.stderr, flush=True)
+        elif (tenths := 10 * done // self._whole) > self._tenths:
+            self._tenths = tenths
+            print(told, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

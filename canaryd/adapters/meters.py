@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+from typing_extensions import override
 
 from canaryd.model.answered import Answered
 from canaryd.model.names import Key
@@ -34,6 +39,11 @@ class Meters:
             registry=registry,
         )
         self._queue = Gauge("canaryd_queue_depth", "Keys that wait.", registry=registry)
+        self._writes = Gauge(
+            "canaryd_api_writes_waiting",
+            "Writes that wait for their turn at the Kubernetes API.",
+            registry=registry,
+        )
         self._requests = Counter(
             "canaryd_api_requests",
             "Requests to the Kubernetes API.",
@@ -46,15 +56,8 @@ class Meters:
         self._notices = Counter(
             "canaryd_notices", "Notices to receivers.", ["provider", "outcome"], registry=registry
         )
-        self._weight = Gauge(
-            "canaryd_canary_weight_percent", "The canary's share.", _CANARY, registry=registry
-        )
-        self._phase = Gauge(
-            "canaryd_canary_phase",
-            "1 for the phase that a Canary is in.",
-            [*_CANARY, "phase"],
-            registry=registry,
-        )
+        self._canaries = _Canaries()
+        registry.register(self._canaries)
         self._lease = Gauge("canaryd_lease_held", "1 while this process works.", registry=registry)
         self._lost = Counter(
             "canaryd_history_rows_lost", "History rows that were not kept.", registry=registry
@@ -76,6 +79,10 @@ class Meters:
         """Note how many keys wait."""
         self._queue.set(depth)
 
+    def watch_writes(self, waiting: Callable[[], int]) -> None:
+        """Ask this for the number of writes that wait, in the thread that renders."""
+        self._writes.set_function(waiting)
+
     def requested(self, verb: str, kind: str, outcome: str) -> None:
         """Count a request to the API; `outcome` is ok or the name of the error."""
         self._requests.labels(verb, kind, outcome).inc()
@@ -90,15 +97,11 @@ class Meters:
 
     def canary(self, key: Key, status: Status) -> None:
         """Show where a Canary is."""
-        self._weight.labels(*key).set(status.canary_weight)
-        for phase in Phase:
-            self._phase.labels(*key, phase.value).set(phase is status.phase)
+        self._canaries.known[key] = (status.canary_weight, status.phase)
 
     def forget(self, key: Key) -> None:
         """Show a deleted Canary no more."""
-        self._remove(self._weight, *key)
-        for phase in Phase:
-            self._remove(self._phase, *key, phase.value)
+        self._canaries.known.pop(key, None)
 
     def lease(self, *, held: bool) -> None:
         """Show whether this process works."""
@@ -108,8 +111,28 @@ class Meters:
         """Count history rows that were not kept."""
         self._lost.inc(rows)
 
-    @staticmethod
-    def _remove(gauge: Gauge, *labels: str) -> None:
-        # An unknown one is made first: then there is always one to remove.
-        gauge.labels(*labels)
-        gauge.remove(*labels)
+
+class _Canaries(Collector):
+    """The series of each Canary, made when they are asked for: kept, they are 6 KiB a Canary."""
+
+    def __init__(self) -> None:
+        self.known: dict[Key, tuple[int, Phase]] = {}
+
+    @override
+    def collect(self) -> Iterator[Metric]:
+        """Write what is known; in the thread that renders."""
+        known = sorted(self.known.copy().items())
+        weight = GaugeMetricFamily(
+            "canaryd_canary_weight_percent", "The canary's share.", labels=_CANARY
+        )
+        phases = GaugeMetricFamily(
+            "canaryd_canary_phase",
+            "1 for the phase that a Canary is in.",
+            labels=[*_CANARY, "phase"],
+        )
+        for key, (share, phase) in known:
+            weight.add_metric(key, share)
+            for each in Phase:
+                phases.add_metric([*key, each.value], each is phase)
+        yield weight
+        yield phases

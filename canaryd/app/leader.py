@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import TaskGroup
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from canaryd.adapters.kube.secrets import KubeSecrets
+from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.adapters.kube.writer import KubeWriter
 from canaryd.adapters.providers.delivery import Mailbox
 from canaryd.adapters.providers.events import EventsProvider
 from canaryd.adapters.providers.slack import SlackProvider
 from canaryd.adapters.providers.webhook import WebhookProvider
 from canaryd.adapters.routers.istio import IstioRouter
-from canaryd.adapters.timers import HeapTimers
+from canaryd.adapters.timers.alarm import Alarm
+from canaryd.adapters.timers.heap import HeapTimers
+from canaryd.adapters.timers.rounds import Rounds
 from canaryd.app.parts import Parts
 from canaryd.model.errors import RefusedError
 from canaryd.model.provider import ADDRESS_KEY, TOKEN_KEY, AlertProvider, ProviderType
@@ -29,6 +33,7 @@ from canaryd.runtime.janitor import Janitor
 from canaryd.runtime.outbox import Outbox
 from canaryd.runtime.receivers import AlertReceivers
 from canaryd.runtime.reconcile import Reconcile
+from canaryd.runtime.rises import Rises
 from canaryd.runtime.unusable import Unusable
 from canaryd.settings import Settings
 
@@ -42,12 +47,19 @@ class Leader:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        turnstile = Turnstile(per_second=parts.settings.writes_per_second)
+        parts.meters.watch_writes(turnstile.waiting)
         self._writer = KubeWriter(
-            parts.api, parts.catalogue, parts.store, parts.clock, observe=parts.meters.requested
+            parts.api,
+            parts.catalogue,
+            parts.store,
+            parts.clock,
+            observe=parts.meters.requested,
+            turnstile=turnstile,
         )
-        self._timers = HeapTimers(
-            clock=parts.clock, due=parts.queue.add, pump_every=parts.settings.pump
-        )
+        self._timers = HeapTimers(clock=parts.clock, due=parts.queue.add, grain=parts.settings.pump)
+        self._rounds = Rounds(clock=parts.clock)
+        self._alarms: list[tuple[Alarm, Callable[[], None]]] = []
 
     async def work(self) -> None:
         """Decide and act for every Canary until cancelled."""
@@ -59,11 +71,23 @@ class Leader:
             await store.synced.wait()
             for key in list(store.canaries):
                 outbox.offer(key)
-            self._timers.start()
+            self._start()
             try:
                 await controller.run()
             finally:
-                self._timers.stop()
+                self._stop()
+
+    def _start(self) -> None:
+        self._timers.start()
+        self._rounds.start()
+        for alarm, ring in self._alarms:
+            alarm.start(ring)
+
+    def _stop(self) -> None:
+        self._timers.stop()
+        self._rounds.stop()
+        for alarm, _ in self._alarms:
+            alarm.stop()
 
     def _outbox(self, tasks: TaskGroup) -> Outbox:
         parts = self._parts
@@ -87,10 +111,13 @@ class Leader:
         parts, writer, timers = self._parts, self._writer, self._timers
         store, clock, router = parts.store, parts.clock, IstioRouter(writer)
         servers = parts.servers
-        collector = Collector(store=store, servers=servers, clock=clock, tasks=tasks)
-        counter = Counter(store=store, servers=servers, clock=clock, tasks=tasks)
-        timers.every("collector", parts.settings.pump, collector.tick)
-        timers.every("counter", parts.settings.pump, counter.tick)
+        collecting = Alarm(clock=clock, grain=parts.settings.pump)
+        collector = Collector(
+            store=store, servers=servers, clock=clock, tasks=tasks, wake=collecting.at
+        )
+        counting = Alarm(clock=clock, grain=parts.settings.pump)
+        counter = Counter(store=store, servers=servers, clock=clock, tasks=tasks, wake=counting.at)
+        self._alarms += ((collecting, collector.tick), (counting, counter.tick))
         commit = Commit(
             writer=writer,
             answers=writer,
@@ -106,6 +133,9 @@ class Leader:
             unusable=Unusable(store=store, writer=writer, clock=clock),
             collector=collector,
             counter=counter,
+            rises=Rises(
+                enqueue=parts.queue.add, later=asyncio.get_running_loop().call_later, clock=clock
+            ),
             timers=timers,
             clock=clock,
             meter=parts.meters,
@@ -138,11 +168,11 @@ class Leader:
         acceptance = Acceptance(
             store=parts.store, writer=self._writer, servers=parts.servers, clock=parts.clock
         )
-        self._timers.every("templates", TEMPLATE_LOOK, acceptance.sweep)
-        self._timers.every("deliveries", DELIVERY_LOOK, deliveries)
-        self._timers.every("resync", parts.settings.resync, resync)
-        self._timers.every("requests", HOUSEKEEPING, janitor.sweep)
-        self._timers.every("history", HOUSEKEEPING, parts.history.prune)
+        self._rounds.every("templates", TEMPLATE_LOOK, acceptance.sweep)
+        self._rounds.every("deliveries", DELIVERY_LOOK, deliveries)
+        self._rounds.every("resync", parts.settings.resync, resync)
+        self._rounds.every("requests", HOUSEKEEPING, janitor.sweep)
+        self._rounds.every("history", HOUSEKEEPING, parts.history.prune)
 
     def _slack(self, spec: AlertProvider, secret: Mapping[str, str]) -> Provider:
         return SlackProvider(

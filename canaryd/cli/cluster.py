@@ -12,8 +12,6 @@ from typing import Any, TypeVar, cast
 import click
 import msgspec
 import yaml
-from kubernetes_asyncio.config import ConfigException
-from kubernetes_asyncio.config.kube_config import list_kube_config_contexts
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.kube.api import Api
@@ -25,6 +23,7 @@ from canaryd.adapters.kube.connect import (
 )
 from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import Call, Catalogue
+from canaryd.adapters.kube.library import ConfigException, list_kube_config_contexts
 from canaryd.cli.exits import Code, NoCanary, Stop
 from canaryd.cli.options import Where
 from canaryd.model.errors import CanarydError, NotFoundError, RefusedError, UnreachableError

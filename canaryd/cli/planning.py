@@ -93,6 +93,7 @@ def play(spec: Spec, service: Service, factor: float, chance: Random) -> Outcome
         canary=CANARY,
         primary=SERVICE,
         lag=USUAL_SCRAPE,
+        patience=spec.analysis.no_data.after,
     )
     even = Background(BEGIN, service.pods, 1.0 * max(2, service.pods), rate=service.rate)
     longest = sum((step.most for step in course.steps), timedelta())

@@ -72,7 +72,7 @@ def _of_template(manifest: Manifest) -> Iterator[Remark]:
     for index, argument in enumerate(spec.get("args") or ()):
         if argument["name"] not in used:
             path = ("spec", "args", index)
-            yield _remark(manifest, path, f"{argument['name']} is not used by the query")
+            yield remark(manifest, path, f"{argument['name']} is not used by the query")
 
 
 def _use(
@@ -92,7 +92,7 @@ def _use(
     named = f"{kind} {namespace + '/' if namespace else ''}{ref['name']}"
     if template is None:
         said = f"names {named}, which is not in these files: its variables are not checked"
-        found.warnings.append(_remark(manifest, (*path, "templateRef"), said))
+        found.warnings.append(remark(manifest, (*path, "templateRef"), said))
         return
     wanted = _arguments(template)
     given: Mapping[str, str] = metric.get("templateVariables") or {}
@@ -100,11 +100,11 @@ def _use(
     missing = [name for name, value in wanted.items() if value is None and name not in given]
     unknown = [name for name in given if name not in wanted]
     for name in missing:
-        found.errors.append(_remark(manifest, where, f"lacks {name}, which {named} needs"))
+        found.errors.append(remark(manifest, where, f"lacks {name}, which {named} needs"))
     for name in unknown:
         declared = ", ".join(wanted) or "none"
         said = f"gives {name}, which {named} does not know: it knows {declared}"
-        found.errors.append(_remark(manifest, (*where, name), said))
+        found.errors.append(remark(manifest, (*where, name), said))
     if not (missing or unknown):
         query = template.document["spec"]["query"]
         sound = not [*_parsed(template, (), query, wanted)]
@@ -137,7 +137,7 @@ def _parsed(
             refusals.append(str(error))
         else:
             return
-    yield _remark(manifest, path, f"is not PromQL: {refusals[0]}")
+    yield remark(manifest, path, f"is not PromQL: {refusals[0]}")
 
 
 def _guesses(arguments: Mapping[str, str | None]) -> Iterator[dict[str, str]]:
@@ -150,5 +150,6 @@ def _guesses(arguments: Mapping[str, str | None]) -> Iterator[dict[str, str]]:
         yield fixed | dict(zip(free, values, strict=True))
 
 
-def _remark(manifest: Manifest, path: Path, message: str) -> Remark:
+def remark(manifest: Manifest, path: Path, message: str) -> Remark:
+    """Say something of a field, with the line where it stands."""
     return Remark(manifest.line(path), path_of("", path), message)

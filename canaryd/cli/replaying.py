@@ -14,9 +14,10 @@ from canaryd.cli.exits import Stop
 from canaryd.cli.replay import CANARY, Recording, Regression, failing_share, pods, tiles
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
+from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.trial import Course, Outcome, trial
 from canaryd.model.spec import Spec, Step
-from canaryd.model.tile import USUAL_SCRAPE, Background, Column, Tile
+from canaryd.model.tile import ALL, USUAL_SCRAPE, Background, Column, Tile
 from canaryd.model.waits import Waits
 
 HOUR = timedelta(hours=1)
@@ -52,8 +53,15 @@ class Replay:
             canary=CANARY,
             primary=recording.workload,
             lag=USUAL_SCRAPE,
+            patience=self._analysis.no_data.after,
         )
         self._begins = self._all_begins()
+        rows = (row for column in recording.columns for row in column.rows)
+        edges = {row.edge for row in rows if row.edge is not None and row.edge != ALL}
+        if (unknown := absent(spec.analysis.evidence.gates, edges)) is not None:
+            name, edge = unknown
+            message = f"{name}: {no_such_edge(edge, edges)}"
+            raise Stop(message)
 
     def run(self) -> Report:
         """Walk through all of them; shows a bar."""

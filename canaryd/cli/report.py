@@ -55,6 +55,12 @@ def faults(found: tuple[Caught, ...]) -> Iterable[str]:
             f"{row.factor:>5g}x  {row.caught:>4} of {row.rollouts:>3}  "
             f"{shown(row.median_seconds):>8}  {shown(row.slow_seconds):>8}  {requests:>15}"
         )
+    for row in found:
+        if row.undecided:
+            yield (
+                f"{row.factor:>5g}x  in {row.undecided} the evidence sufficed and a person had to "
+                "decide: too little was known of how the pods differ, or all of them did badly"
+            )
     yield ""
     yield "median time until it is caught:"
     yield from chart(found)

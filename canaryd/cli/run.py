@@ -30,10 +30,13 @@ def run(**given: Any) -> None:  # noqa: ANN401 - click's options, by name
     Every option is also an environment variable (CANARYD_METRICS_SERVER, …); the waits have no
     option and stand in docs/reference/settings.md.
     """
-    from canaryd.adapters.log import configure
-    from canaryd.app.daemon import run as run_app
-    from canaryd.model.errors import CanarydError
-    from canaryd.settings import Settings
+    from canaryd.app.lean import OPTIONAL, collect_rarely, without
+
+    with without(*OPTIONAL):
+        from canaryd.adapters.log import configure
+        from canaryd.app.daemon import run as run_app
+        from canaryd.model.errors import CanarydError
+        from canaryd.settings import Settings
 
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
@@ -44,6 +47,7 @@ def run(**given: Any) -> None:  # noqa: ANN401 - click's options, by name
         )
         raise click.UsageError(problems) from error
     configure(level=settings.log_level)
+    collect_rarely()
     try:
         asyncio.run(_until_told(run_app, settings))
     except CanarydError as error:

@@ -10,9 +10,12 @@ from typing import TextIO
 import click
 import orjson
 
+from canaryd.cli.edge_check import look_at_edges
+from canaryd.cli.exits import Stop
 from canaryd.cli.manifest import Manifest, Unreadable, read
 from canaryd.cli.options import example
 from canaryd.cli.query_check import Remark, look, templates
+from canaryd.model.errors import CanarydError
 from canaryd.wire.crd import crd_files
 from canaryd.wire.objects import is_ours, mistakes
 
@@ -46,6 +49,7 @@ class Report:
     epilog=example(
         "canaryd lint canary.yaml",
         "canaryd lint analysis-templates/*.yaml canary.yaml   # also whether they fit together",
+        "canaryd lint --metrics-server http://localhost:9090 canary.yaml",
         "kubectl kustomize deploy/ | canaryd lint -o json -",
     )
 )
@@ -53,23 +57,36 @@ class Report:
 @click.option(
     "-o", "--output", type=click.Choice(["text", "json"]), default="text", help="How to say it."
 )
+@click.option(
+    "--metrics-server",
+    metavar="URL",
+    help="Prometheus: also check that latency.le of objectives are edges of the buckets there.",
+)
 @click.pass_context
-def lint(context: click.Context, files: Sequence[TextIO], output: str) -> None:
+def lint(
+    context: click.Context, files: Sequence[TextIO], output: str, metrics_server: str | None
+) -> None:
     """Check canaryd's objects in YAML FILES (- is standard input).
 
     Knows Canary, CanaryRequest, AlertProvider, AnalysisTemplate and ClusterAnalysisTemplate; other
     kinds are ignored. Asks no cluster.
 
     An error is what the API server would refuse, and a metric that does not give a template in the
-    same files what it needs.
+    same files what it needs; with --metrics-server also a latency.le where no bucket of the
+    Canary's pods ends.
 
     A warning is a query that is not PromQL, because some metrics servers speak a dialect (each is
-    parsed with stand-ins for its variables), a template that is not in the files, and an argument
-    that its template's query does not use.
+    parsed with stand-ins for its variables), a template that is not in the files, an argument that
+    its template's query does not use, and a latency.le that is no bucket's end in Istio as it is.
 
     Exits with 1 when there are errors, else with 0.
     """
-    report = _report([one for file in files for one in read(file.name, file.read())])
+    found = [one for file in files for one in read(file.name, file.read())]
+    try:
+        report = _report(found, metrics_server)
+    except CanarydError as error:
+        message = f"--metrics-server: {error}"
+        raise Stop(message) from error
     if output == "json":
         click.echo(orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2))
     else:
@@ -96,7 +113,7 @@ def crds(folder: Path | None) -> None:
         click.echo(f"wrote {folder / name}")
 
 
-def _report(found: Sequence[Manifest | Unreadable]) -> Report:
+def _report(found: Sequence[Manifest | Unreadable], server: str | None) -> Report:
     report = Report()
     manifests = [one for one in found if isinstance(one, Manifest) and is_ours(one.document)]
     usable = templates(one for one in manifests if not mistakes(one.document))
@@ -104,17 +121,21 @@ def _report(found: Sequence[Manifest | Unreadable]) -> Report:
         if isinstance(one, Unreadable):
             report.objects.append(Finding(one.file, one.line, "YAML", "", (one.message,)))
         elif is_ours(one.document):
-            report.objects.append(_finding(one, usable))
+            report.objects.append(_finding(one, usable, server))
         else:
             report.ignored += 1
     return report
 
 
-def _finding(one: Manifest, usable: Sequence[Manifest]) -> Finding:
+def _finding(one: Manifest, usable: Sequence[Manifest], server: str | None) -> Finding:
     errors = mistakes(one.document)
     warnings: tuple[Remark, ...] = ()
     if not errors:
         remarks = look(one, usable)
+        if one.kind == "Canary":
+            edges = look_at_edges(one, server)
+            remarks.errors += edges.errors
+            remarks.warnings += edges.warnings
         errors = tuple(f"{remark.field} {remark.message}" for remark in remarks.errors)
         warnings = tuple(remarks.warnings)
     return Finding(one.file, one.line(), one.kind, one.name, errors, warnings)

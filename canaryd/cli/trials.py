@@ -47,6 +47,8 @@ class Caught:
     """Nine in ten were caught by then."""
     requests: float | None
     """Median number of canary requests until then."""
+    undecided: int = 0
+    """So many were left to a person, because nobody knew how pods differ, or all did badly."""
 
 
 def healthy(outcomes: Sequence[Outcome]) -> Healthy:
@@ -80,6 +82,7 @@ def caught(factor: float, outcomes: Sequence[Outcome]) -> Caught:
         median_seconds=median(times) if times else None,
         slow_seconds=times[int(0.9 * (len(times) - 1))] if times else None,
         requests=median(outcome.canary_requests for outcome in found) if found else None,
+        undecided=sum(outcome.undecided for outcome in outcomes),
     )
 
 

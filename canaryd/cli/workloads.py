@@ -11,8 +11,7 @@ from canaryd.cli.cluster import Cluster
 from canaryd.model.errors import NotFoundError
 from canaryd.model.names import Revision, SlotName
 from canaryd.model.spec import Slot, Spec
-from canaryd.runtime.gather import REVISION
-from canaryd.runtime.templates import HASH_LABEL, read_template
+from canaryd.runtime.templates import HASH_LABEL, REVISION, read_template
 from canaryd.wire import watch
 
 _REPLICASET = msgspec.json.Decoder(watch.ReplicaSetObject)

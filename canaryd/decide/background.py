@@ -80,6 +80,7 @@ def background(
         errors=dispersion(*_tables(cells)),
         edges=_edges(cells),
         rate=requests / (len(served) * seconds) if served else 0.0,
+        buckets=_buckets(cells),
     )
 
 
@@ -109,6 +110,11 @@ def _cells(rows: Iterable[Row], workload: str, good: frozenset[str]) -> Cells:
         cell.requests += count
         cell.errors += count if is_error(row.code, row.grpc, good) else 0.0
     return found
+
+
+def _buckets(cells: Sequence[Cells]) -> tuple[float, ...]:
+    found = {edge for each in cells for cell in each.values() for edge in cell.below}
+    return tuple(sorted(found - {ALL}))
 
 
 def _edges(cells: Sequence[Cells]) -> tuple[Edge, ...]:

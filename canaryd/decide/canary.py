@@ -11,15 +11,16 @@ from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.gates import (
     Conclusion,
     conclusions,
+    edge_not_there,
     in_use,
     inconclusive,
     interval_of,
     lags_behind,
-    refused_last,
+    take_in_tiles,
 )
-from canaryd.decide.judge import judge, policy_for, probe, satisfied
+from canaryd.decide.judge import judge, look, policy_for, probe, relevant, satisfied
 from canaryd.decide.moves import enter, largest_step, roll_back
-from canaryd.decide.strands import DOUBTFUL
+from canaryd.decide.ruling import Ruling, refused_last
 from canaryd.model.decision import Count, Observe
 from canaryd.model.evidence import Evidence
 from canaryd.model.gates import Compare, Counted, Objective
@@ -41,6 +42,14 @@ def progressing(draft: Draft) -> Draft:
     if draft.status.phase is not Phase.PROGRESSING or draft.holds:
         return draft
     return passed(draft)
+
+
+def first_look(draft: Draft) -> Draft:
+    """What the gates say of the step that begins now, so that nobody sees the last one's words."""
+    draft = take_in_tiles(draft)  # so that the gates are there, though nothing is counted yet
+    metrics = draft.snap.spec.analysis.metrics
+    thresholds = (look(draft, metric, draft.now) for metric in metrics)
+    return draft.change(gates=(*thresholds, *(each.gate for each in conclusions(draft))))
 
 
 def watch_readiness(draft: Draft) -> Draft:
@@ -67,7 +76,7 @@ def follow_spec(draft: Draft) -> Draft:
     if same:
         return draft.change(step=replace(step, count=len(steps)))
     index = largest_step(draft, step.weight)
-    draft = enter(draft, index, step.weight)
+    draft = first_look(enter(draft, index, step.weight))
     entered = narrate.step_name(sure(draft.status.step))
     return draft.tell("StepEntered", f"the steps were changed: now {entered}")
 
@@ -85,7 +94,7 @@ def passed(draft: Draft) -> Draft:
         return draft  # nothing is known of a weight that is not there
     left = least_stay(draft, step) - step.elapsed(draft.now)
     if left > timedelta():
-        return draft.wake(draft.now + left) if step.running_since else draft
+        return wake_after(draft, left) if step.running_since else draft
     if not all(satisfied(draft, metric) for metric in analysis.metrics):
         return draft
     draft, decided = evidence_lets_pass(draft, step)
@@ -96,6 +105,19 @@ def passed(draft: Draft) -> Draft:
         return draft.hold(HoldReason.APPROVAL_NEEDED, approval_message(draft, step))
     last = step.index + 1 >= len(analysis.steps)
     return replace(draft, advance=Promote() if last else EnterStep(step.index + 1))
+
+
+def wake_after(draft: Draft, left: timedelta) -> Draft:
+    """Look again when the stay is over, unless a sample that must be waited for comes no earlier.
+
+    A sample is asked for when a whole window lies in the step, and some answer always comes.
+    """
+    end, since = draft.now + left, sure(draft.status.step).live_since
+    awaited = since is not None and any(
+        since + metric.interval >= end and relevant(draft, metric, since) is None
+        for metric in draft.snap.spec.analysis.metrics
+    )
+    return draft if awaited else draft.wake(end)
 
 
 def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
@@ -112,12 +134,12 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         return (draft.wake(draft.now + left) if step.running_since else draft), False
     if lags_behind(draft):  # after a restart, an outage: what was counted meanwhile comes first
         return draft, False
-    doubtful = [each for each in undecided if each.log_against >= DOUBTFUL]
+    doubtful = [each for each in undecided if each.ruling is Ruling.DOUBTFUL]
     if doubtful:
         message = "; ".join(each.gate.message for each in doubtful)
         waits = f"{message}; too much to go on, not enough to roll back: more requests will decide"
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
-    unread = refused_last(draft)
+    unread = refused_last(sure(draft.status.evidence))
     if unread is not None:
         return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
     words = {each.rule.name: inconclusive(draft, each) for each in undecided}
@@ -194,7 +216,7 @@ def counts(draft: Draft) -> Count | None:
         edges=edges(draft),
         warm_up=draft.snap.waits.warm_up,
         reporter=spec.evidence.reporter,
-        background=not fresh,
+        background=not fresh or edge_not_there(draft) is not None,
         served_since=status.swapped_at,
         grpc_good=spec.evidence.grpc_good,
         server=spec.server,

@@ -39,6 +39,10 @@ def sure(value: T | None) -> T:
     return value
 
 
+def _is(had: object, value: object) -> bool:
+    return had is value or had == value
+
+
 @dataclass(frozen=True, slots=True)
 class Draft:
     """Everything decided so far.
@@ -114,11 +118,15 @@ class Draft:
         return max(1, ceil(self.canary.replicas * share))
 
     def change(self, **changes: Any) -> Draft:  # noqa: ANN401 - the fields of a Status
-        """Return a draft whose status has these fields replaced."""
+        """Return a draft whose status has these fields replaced; itself if it has them already."""
+        if all(_is(getattr(self.status, name), value) for name, value in changes.items()):
+            return self
         return replace(self, status=replace(self.status, **changes))
 
     def change_rollout(self, **changes: Any) -> Draft:  # noqa: ANN401 - the fields of a Rollout
-        """Return a draft whose rollout has these fields replaced."""
+        """Return a draft whose rollout has these fields replaced; itself if it has them already."""
+        if all(_is(getattr(self.rollout, name), value) for name, value in changes.items()):
+            return self
         return self.change(rollout=replace(self.rollout, **changes))
 
     def tell(

@@ -9,10 +9,12 @@ from typing import assert_never
 from canaryd.decide.brakes import BRAKES
 from canaryd.decide.canary import (
     counts,
+    first_look,
     follow_spec,
     least_stay,
     observations,
     progressing,
+    wake_after,
     watch_readiness,
 )
 from canaryd.decide.draft import Draft, EnterStep, Promote, Stage
@@ -20,30 +22,16 @@ from canaryd.decide.gates import note_change
 from canaryd.decide.guards import GUARDS
 from canaryd.decide.lifecycle import forget_slots, idle, missing_workloads, take_over
 from canaryd.decide.moves import begin_promotion, enter_and_tell, finish_promotion, finish_rollback
+from canaryd.decide.outcome import ticks_until
 from canaryd.decide.requests import serve_requests
 from canaryd.decide.weight import wanted
 from canaryd.model.decision import Action, Decision, SetWeight
 from canaryd.model.names import ALL_TRAFFIC, NO_TRAFFIC, Weight
 from canaryd.model.snapshot import Snapshot
 from canaryd.model.spec import Severity
-from canaryd.model.status import Hold, HoldReason, Phase
+from canaryd.model.status import NOT_THE_STEPS_TIME, Hold, HoldReason, Phase
 
 ORDER = {reason: place for place, reason in enumerate(HoldReason)}
-NOT_THE_STEPS_TIME = frozenset(
-    {
-        HoldReason.NO_SAFE_SIDE,
-        HoldReason.API_UNAVAILABLE,
-        HoldReason.CANARY_NOT_READY,
-        HoldReason.METRICS_UNAVAILABLE,
-        HoldReason.QUERY_REFUSED,
-        HoldReason.NO_CANARY_DATA,
-        HoldReason.METRICS_NOT_PER_POD,
-        HoldReason.UNATTRIBUTED_ERRORS,
-        HoldReason.TRAFFIC_NOT_FOLLOWING,
-        HoldReason.ENVIRONMENT,
-    }
-)
-"""Holds during which a step's clock stands still."""
 PERSONS = frozenset({HoldReason.SUSPENDED, HoldReason.PAUSED, HoldReason.APPROVAL_NEEDED})
 """Holds that a person asked for, or ends."""
 SOON = timedelta(milliseconds=1)
@@ -79,7 +67,8 @@ RULES = Rules()
 
 def decide(snap: Snapshot, now: datetime, rules: Rules = RULES) -> Decision:
     """Decide; the order of the stages is the order of what matters more."""
-    snap = replace(snap, problems=(*snap.problems, *missing_workloads(snap)))
+    if missing := missing_workloads(snap):
+        snap = replace(snap, problems=(*snap.problems, *missing))
     draft = Draft(snap=snap, now=now, status=snap.status)
     if snap.problems or snap.routing is None:
         return halted(draft)
@@ -112,7 +101,7 @@ def go_on(draft: Draft) -> Draft:
         case None:
             return draft
         case EnterStep(index=index):
-            return replace(enter_and_tell(draft, index), advance=None)
+            return replace(first_look(enter_and_tell(draft, index)), advance=None)
         case Promote():
             return replace(begin_promotion(draft), advance=None)
         case _:
@@ -133,6 +122,7 @@ def conclude(draft: Draft) -> Decision:
         draft = finish_promotion(draft)
     elif draft.status.phase is Phase.ROLLING_BACK and weight == NO_TRAFFIC:
         draft = finish_rollback(draft)
+    draft = write_in_time(draft)
     return Decision(
         status=draft.status,
         actions=actions,
@@ -142,6 +132,13 @@ def conclude(draft: Draft) -> Decision:
         count=counts(draft),
         wake_at=min((at for at in draft.wakes if at > draft.now), default=None),
     )
+
+
+def write_in_time(draft: Draft) -> Draft:
+    """What the gates say may wait for the next write, but not for ever: samples may be rare."""
+    every = draft.snap.waits.evidence_write
+    due = ticks_until(draft.snap.status, draft.status, evidence_every=every)
+    return draft.wake(due) if due is not None else draft
 
 
 def run_clock(draft: Draft, weight: Weight) -> Draft:
@@ -160,7 +157,7 @@ def run_clock(draft: Draft, weight: Weight) -> Draft:
     )
     draft = draft.change(step=ticking)
     if runs and step.running_since is None and draft.status.phase is Phase.PROGRESSING:
-        return draft.wake(now + max(least_stay(draft, step) - ticking.stayed, SOON))
+        return wake_after(draft, max(least_stay(draft, step) - ticking.stayed, SOON))
     return draft
 
 

@@ -111,7 +111,7 @@ class EProcess:
             message = f"the mass to release must not be negative: {mass}"
             raise ValueError(message)
         mass = min(mass, self.reserve)
-        if mass == 0:
+        if mass / len(self.bets) == 0:  # nothing, or after days less than a float can share out
             return self
         share = math.log(mass / len(self.bets))
         logv = tuple([log_sum_exp((v, share)) for v in self.logv])

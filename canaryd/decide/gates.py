@@ -5,44 +5,40 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
-from typing import assert_never
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
+from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.draft import Draft, sure
-from canaryd.decide.strands import against, bound, harmless
+from canaryd.decide.ruling import HELD, PROVEN, Ruling, nothing_came, peerless, rule_on
 from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
-from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
-from canaryd.model.gates import Compare, EvidenceGate, Objective
-from canaryd.model.names import ALL_TRAFFIC
+from canaryd.model.evidence import Evidence, GateEvidence, Tally
+from canaryd.model.gates import EvidenceGate
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 from canaryd.model.tile import USUAL_SCRAPE, Background
 
 PATIENCE = timedelta(seconds=30)
 """How late a tile may be that is on its way."""
-EMPTY_TILES = 3
-"""So many tiles without a canary request, where some were due, are no chance."""
-EXPECTED_REQUESTS = 5.0
-"""None of so many expected requests came: less than 1 in 100 by chance."""
 MISSING = {
     Answered.UNAVAILABLE: HoldReason.METRICS_UNAVAILABLE,
     Answered.REFUSED: HoldReason.QUERY_REFUSED,
     Answered.NO_DATA: HoldReason.NO_CANARY_DATA,
     Answered.VALUE: HoldReason.METRICS_UNAVAILABLE,
 }
+VERDICTS = {Ruling.PASSED: Verdict.PASS} | dict.fromkeys(PROVEN, Verdict.FAIL)
+"""What users are told of a ruling; of the others that nothing is decided."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What one gate's evidence comes to; `fails` says that it is enough to take the canary back."""
+    """What one gate's evidence comes to."""
 
     gate: Gate
     rule: EvidenceGate
     state: GateEvidence
-    log_against: float
-    fails: bool = False
+    ruling: Ruling
 
 
 def scales(draft: Draft) -> Scales:
@@ -148,7 +144,18 @@ def best_known(draft: Draft) -> Background | None:
         return old
     if new.sufficient or old is None or not old.sufficient:
         return new
-    return replace(old, errors=max(old.errors, new.errors))
+    return replace(old, errors=max(old.errors, new.errors), buckets=new.buckets or old.buckets)
+
+
+def edge_not_there(draft: Draft) -> str | None:
+    """Which gate asks for a bucket edge that no pod's histogram has, as far as that is known."""
+    known = draft.status.background
+    rules = draft.snap.spec.analysis.evidence.gates
+    found = absent(rules, known.buckets) if known is not None else None
+    if found is None or known is None:
+        return None
+    name, edge = found
+    return f"{name}: {no_such_edge(edge, known.buckets)}; change the gate's latency.le"
 
 
 def conclusions(draft: Draft) -> tuple[Conclusion, ...]:
@@ -170,65 +177,59 @@ def conclude(
 ) -> Conclusion:
     """One gate's verdict with its sentence."""
     before = next((gate for gate in draft.snap.status.gates if gate.name == rule.name), None)
-    odds = against(state)
-    fails = odds >= bound(weighing.rules)
-    verdict = verdict_of(draft, rule, state, fails=fails)
-    missing = missing_of(draft, evidence, before)
-    if missing is not None and not fails:
-        silence = draft.snap.counting.silence
-        message = silence.detail if silence is not None else no_requests(draft, evidence)
-        gate = Gate(rule.name, Verdict.NO_DATA, f"{rule.name}: {message}", draft.now, None, missing)
-        return Conclusion(gate, rule, state, odds)
+    step = sure(draft.status.step)
+    ruling = rule_on(rule, state, weighing, weight=step.weight, live=step.live_since is not None)
+    missing = None if ruling in PROVEN else missing_of(draft, evidence, ruling, before)
+    if missing is not None:
+        message = f"{rule.name}: {silent(draft, evidence, state)}"
+        gate = Gate(rule.name, Verdict.NO_DATA, message, draft.now, None, missing)
+        return Conclusion(gate, rule, state, ruling)
+    verdict = VERDICTS.get(ruling, Verdict.UNDECIDED)
     known = before is not None and before.verdict is verdict
-    if known and before is not None and evidence.counted_until == counted_before(draft):
-        return Conclusion(before, rule, state, odds, fails)
+    if known and before is not None and as_written(draft, evidence, state):
+        return Conclusion(before, rule, state, ruling)
     due = before is None or draft.now - before.at >= draft.snap.waits.evidence_write
     message = sentence(draft, rule, state, weighing, with_interval=due or not known)
     total = state.strands[0].total if state.strands else Tally()
     gate = Gate(rule.name, verdict, message, draft.now, samples=total.canary)
-    return Conclusion(gate, rule, state, odds, fails)
+    return Conclusion(gate, rule, state, ruling)
 
 
 def sentence(
     draft: Draft, rule: EvidenceGate, state: GateEvidence, weighing: Scales, *, with_interval: bool
 ) -> str:
     """The gate's words; the interval is worked out when somebody will see it."""
-    if peerless(draft, rule):
+    if peerless(rule, sure(draft.status.step).weight):
         return say.no_primary(rule)
     return say.weighed(rule, state, weighing, with_interval=with_interval)
 
 
-def counted_before(draft: Draft) -> datetime | None:
-    """Until when the status as it is written has counted."""
-    evidence = draft.snap.status.evidence
-    return evidence.counted_until if evidence is not None else None
+def as_written(draft: Draft, evidence: Evidence, state: GateEvidence) -> bool:
+    """Whether the status as it is written holds this very evidence, on these very terms."""
+    written = draft.snap.status.evidence
+    if written is None or written.counted_until != evidence.counted_until:
+        return False
+    known = next((gate for gate in written.gates if gate.name == state.name), None)
+    return (
+        known is not None
+        and known.terms in (None, state.terms)
+        and known.strands == state.strands
+        and known.unjudged == state.unjudged
+    )
 
 
-def peerless(draft: Draft, rule: EvidenceGate) -> bool:
-    """Whether there is no primary left to compare with."""
-    step = draft.status.step
-    return isinstance(rule, Compare) and step is not None and step.weight == ALL_TRAFFIC
-
-
-def verdict_of(draft: Draft, rule: EvidenceGate, state: GateEvidence, *, fails: bool) -> Verdict:
-    """Fail over the whole rollout, Pass in this step; else undecided."""
-    if fails:
-        return Verdict.FAIL
-    step = draft.status.step
-    live = step is not None and step.live_since is not None
-    if peerless(draft, rule) or (live and harmless(state, draft.snap.spec.analysis.evidence)):
-        return Verdict.PASS
-    return Verdict.UNDECIDED
-
-
-def missing_of(draft: Draft, evidence: Evidence, before: Gate | None) -> Missing | None:
+def missing_of(
+    draft: Draft, evidence: Evidence, ruling: Ruling, before: Gate | None
+) -> Missing | None:
     """Why there is nothing to judge by, and since when without a break."""
     silence, step = draft.snap.counting.silence, sure(draft.status.step)
     live_since = step.live_since or draft.now
     if silence is not None:
         reason, since = MISSING[silence.answered], silence.since
-    elif nothing_came(draft, evidence):
+    elif none_came(draft, evidence):
         reason, since = HoldReason.NO_CANARY_DATA, sure(evidence.empty_since)
+    elif ruling in HELD:
+        reason, since = HELD[ruling], draft.now
     else:
         return None
     known = before.missing if before is not None else None
@@ -237,12 +238,18 @@ def missing_of(draft: Draft, evidence: Evidence, before: Gate | None) -> Missing
     return Missing(reason, max(since, live_since))
 
 
-def nothing_came(draft: Draft, evidence: Evidence) -> bool:
-    """Whether the canary got nothing although it should have: for some time, or for too long."""
-    if evidence.empty < EMPTY_TILES:
-        return False
-    due = evidence.expected == 0 or evidence.expected >= EXPECTED_REQUESTS
-    return due or evidence.empty * evidence.window >= draft.snap.spec.analysis.no_data.after
+def none_came(draft: Draft, evidence: Evidence) -> bool:
+    """Whether the canary got nothing although it should have."""
+    return nothing_came(evidence, draft.status.background, draft.snap.spec.analysis.no_data.after)
+
+
+def silent(draft: Draft, evidence: Evidence, state: GateEvidence) -> str:
+    """Say why there is nothing to judge by."""
+    if draft.snap.counting.silence is not None:
+        return draft.snap.counting.silence.detail
+    if none_came(draft, evidence):
+        return no_requests(draft, evidence)
+    return sure(state.unjudged)
 
 
 def lags_behind(draft: Draft) -> bool:
@@ -259,13 +266,6 @@ def lags_behind(draft: Draft) -> bool:
     return evidence.counted_until + 2 * evidence.window < due
 
 
-def refused_last(draft: Draft) -> Refused | None:
-    """Why the latest tile counted for nothing, if it did."""
-    evidence = sure(draft.status.evidence)
-    last = evidence.refused
-    return last if last is not None and last.at == evidence.counted_until else None
-
-
 def no_requests(draft: Draft, evidence: Evidence) -> str:
     """Say that no request came, and what was to be expected."""
     span = narrate.span(evidence.empty * evidence.window)
@@ -275,20 +275,6 @@ def no_requests(draft: Draft, evidence: Evidence) -> str:
         f"no request to {draft.canary.name} for {span}, where about "
         f"{say.count(evidence.expected)} were expected at {draft.status.canary_weight} %"
     )
-
-
-def objective_missed_by_both(conclusion: Conclusion) -> bool:
-    """Whether the primary misses the objective as well: then it is not the canary's fault."""
-    match conclusion.rule:
-        case Compare():
-            return False
-        case Objective(most=most):
-            totals = [strand.total for strand in conclusion.state.strands]
-            return any(
-                tally.primary and tally.primary_bad / tally.primary > most for tally in totals
-            )
-        case _:
-            assert_never(conclusion.rule)
 
 
 def inconclusive(draft: Draft, conclusion: Conclusion) -> str:

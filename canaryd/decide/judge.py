@@ -14,16 +14,14 @@ from canaryd.decide.gates import (
     MISSING,
     Conclusion,
     conclusions,
+    edge_not_there,
     in_use,
     learn_background,
-    objective_missed_by_both,
-    refused_last,
     take_in_tiles,
 )
 from canaryd.decide.moves import roll_back
+from canaryd.decide.ruling import PROVEN, Ruling, most_failed, not_told_apart
 from canaryd.decide.share import traffic_follows
-from canaryd.decide.tiles import Uncounted
-from canaryd.decide.weigh import ENOUGH_FAILING
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Compare
 from canaryd.model.snapshot import Sample
@@ -88,7 +86,7 @@ def reaches_back_to(known: Gate, metric: Metric) -> datetime:
 
 def judge(draft: Draft) -> Draft:
     """Judge the live step: evidence, failed checks, holds for what is missing."""
-    draft = most_failed(take_in_tiles(draft))
+    draft = look_at_failing(take_in_tiles(draft))
     step = draft.status.step
     if step is None or not draft.running:
         return draft
@@ -107,10 +105,10 @@ def judge(draft: Draft) -> Draft:
     return count_failure(draft) if draft.running else draft
 
 
-def most_failed(draft: Draft) -> Draft:
+def look_at_failing(draft: Draft) -> Draft:
     """Most of what the canary got went wrong: no statistics are needed, and no warm-up excuses."""
     evidence = draft.status.evidence
-    if evidence is None or evidence.failing < ENOUGH_FAILING:
+    if evidence is None or not most_failed(evidence):
         return draft
     sentence = say.most_failed(evidence.latest, narrate.span(evidence.window))
     return roll_back(draft, "MostRequestsFailed", narrate.rolled_back(draft, sentence))
@@ -126,32 +124,23 @@ def heard(draft: Draft, concluded: Iterable[Conclusion]) -> Draft:
 
 def weighed(draft: Draft, concluded: Conclusion) -> Draft:
     """Evidence that reached its bound: take the canary back, or say why a person must decide."""
-    if not concluded.fails:
+    message, ruling = concluded.gate.message, concluded.ruling
+    if ruling not in PROVEN:
         return draft
-    message = concluded.gate.message
-    if objective_missed_by_both(concluded):
+    if ruling is Ruling.ENVIRONMENT:
         both = f"the primary misses it as well, so it is not the canary's fault: {message}"
         return draft.hold(HoldReason.ENVIRONMENT, both)
-    background = draft.status.background
-    if background is None or not background.sufficient:
-        unknown = f"{message}; {say.unknown_dispersion(background)}"
+    if ruling is Ruling.DISPERSION_UNKNOWN:
+        unknown = f"{message}; {say.unknown_dispersion(draft.status.background)}"
         return draft.hold(HoldReason.DISPERSION_UNKNOWN, unknown)
     reason = "WorseThanPrimary" if isinstance(concluded.rule, Compare) else "ObjectiveMissed"
     return roll_back(draft, reason, narrate.rolled_back(draft, message))
 
 
-UNCOUNTED = {
-    Uncounted.NOT_PER_POD.value: HoldReason.METRICS_NOT_PER_POD,
-    Uncounted.UNATTRIBUTED.value: HoldReason.UNATTRIBUTED_ERRORS,
-}
-"""What keeps counts from being evidence for as long as it lasts."""
-
-
 def uncounted(draft: Draft) -> Draft:
-    """Hold while the counts cannot be told apart; other refused tiles are just left out."""
-    last = refused_last(draft)
-    reason = UNCOUNTED.get(last.reason) if last is not None else None
-    return draft.hold(reason, last.message) if last is not None and reason is not None else draft
+    """Hold while the counts cannot be told apart."""
+    told = not_told_apart(sure(draft.status.evidence))
+    return draft if told is None else draft.hold(told[0], told[1].message)
 
 
 def count_failure(draft: Draft) -> Draft:
@@ -234,4 +223,6 @@ def probe_counting(draft: Draft) -> Draft:
     begun = draft.rollout.started_at
     known = (counting.background, draft.status.background)  # a restart forgets the first
     answered = any(each is not None and each.asked_at >= begun for each in known)
+    if answered and (unknown := edge_not_there(draft)) is not None:
+        return draft.hold(HoldReason.QUERY_REFUSED, unknown)
     return draft if counting.skew is not None and answered else replace(draft, advance=None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from canaryd.decide import narrate
+from canaryd.decide.canary import first_look
 from canaryd.decide.draft import Draft, sure
 from canaryd.decide.guards import rejected_again
 from canaryd.decide.moves import enter, largest_step, start_rollout
@@ -75,7 +76,7 @@ def take_over_running(draft: Draft) -> Draft:
     observed = draft.observed
     draft = draft.change(idle_revision=None)
     draft = start_rollout(draft, f"taken over at {observed} %")
-    draft = enter(draft, largest_step(draft, observed), observed)
+    draft = first_look(enter(draft, largest_step(draft, observed), observed))
     step = sure(draft.status.step)
     sentence = (
         f"{draft.canary.name} had {observed} % of the traffic: taken over at "

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime, timedelta
 
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
 from canaryd.model.snapshot import Problem, Snapshot
-from canaryd.model.status import Condition, Phase, Rollout, Status, Target
+from canaryd.model.status import (
+    Condition,
+    Gate,
+    Phase,
+    Rollout,
+    Status,
+    Target,
+    Verdict,
+)
 
 EVENTS = "events"
 """The receiver that turns notices into Kubernetes Events."""
@@ -144,33 +152,66 @@ def dated(
 
 def worth_writing(before: Status, after: Status, now: datetime, *, evidence_every: float) -> bool:
     """Whether the status says something new; what only ticks: every `evidence_every` seconds."""
-    if essence(before) != essence(after):
+    if essence(before) != essence(after) or told_anew(before, after):
         return True
     old, new = before.evidence, after.evidence
     if before.gates == after.gates and old is not None and new is not None:  # nobody looks at it
         return (new.counted_until - old.counted_until).total_seconds() >= evidence_every
     if before.gates == after.gates:
         return old != new
-    last = max((gate.at for gate in before.gates), default=None)
+    last = looked_at(before)
     return last is None or (now - last).total_seconds() >= evidence_every
 
 
-def essence(status: Status) -> Status:
-    """The status without what only ticks: sentences of unchanged gates and holds, deliveries."""
-    return replace(
-        status,
-        gates=tuple(
-            replace(gate, message="", at=NEVER, value=None, samples=None) for gate in status.gates
-        ),
-        evidence=None,
-        hold=replace(status.hold, message="") if status.hold else None,
-        conditions=tuple(
-            replace(c, message="") if status.phase is not Phase.IDLE else c
-            for c in status.conditions
-        ),
-        target=replace(status.target, observed_generation=0) if status.target else None,
-        delivered={},
+def ticks_until(before: Status, after: Status, *, evidence_every: timedelta) -> datetime | None:
+    """When verdicts that are no news by themselves are written at the latest, if some wait."""
+    if before.gates == after.gates or after.step is None:
+        return None
+    last = looked_at(before)
+    return last + evidence_every if last is not None else None
+
+
+def looked_at(status: Status) -> datetime | None:
+    """When the gates in the status last looked; in a step without any, when it was entered."""
+    entered = status.step.entered_at if status.step is not None else None
+    return max((gate.at for gate in status.gates), default=entered)
+
+
+def told_anew(before: Status, after: Status) -> bool:
+    """Whether a gate is gone, or one says what must be told, or the idle slot's name is another."""
+    known = {gate.name: gate for gate in before.gates}
+    if known.keys() - {gate.name for gate in after.gates}:
+        return True
+    named = after.target.revision if after.target is not None else None
+    held = before.target.revision if before.target is not None else None
+    return named not in (None, held) or any(
+        is_news(known.get(gate.name), gate) for gate in after.gates
     )
 
 
-NEVER = datetime(1, 1, 1, tzinfo=UTC)
+def is_news(before: Gate | None, after: Gate) -> bool:
+    """Whether a verdict must be told at once; that all is well goes with the next write.
+
+    That a step begins, or that its first values are good, is seen soon enough by what follows.
+    """
+    was = before.verdict if before is not None else Verdict.UNDECIDED
+    if was is Verdict.UNDECIDED and after.verdict in (Verdict.UNDECIDED, Verdict.PASS):
+        return False
+    missed = before.missing if before is not None else None
+    return was is not after.verdict or missed != after.missing
+
+
+def essence(status: Status) -> tuple[object, ...]:
+    """The status without gates and what only ticks: evidence, sentences of holds, deliveries."""
+    idle, hold = status.phase is Phase.IDLE, status.hold
+    bare = replace(
+        status, gates=(), evidence=None, hold=None, conditions=(), target=None, delivered={}
+    )
+    told = tuple(
+        (
+            *(c.type, c.status, c.reason, c.message if idle else ""),
+            *(c.last_transition_time, c.observed_generation),
+        )
+        for c in status.conditions
+    )
+    return bare, (hold.reason, hold.since) if hold else None, told

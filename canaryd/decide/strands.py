@@ -16,8 +16,15 @@ from canaryd.decide.evidence import (
     mean_log,
 )
 from canaryd.decide.tiles import Counts, Side
-from canaryd.model.evidence import Bets, GateEvidence, Strand, Tally
-from canaryd.model.gates import Compare, EvidenceGate, Evidential, Objective, Tolerance
+from canaryd.model.evidence import Bets, GateEvidence, Strand, Tally, Terms
+from canaryd.model.gates import (
+    Compare,
+    Counted,
+    EvidenceGate,
+    Evidential,
+    Objective,
+    Tolerance,
+)
 
 DOUBTFUL = log(10)
 """At such odds against the canary, time alone no longer passes a step."""
@@ -53,6 +60,12 @@ def margin(gate: EvidenceGate, rules: Evidential) -> Tolerance:
             return Tolerance(0.0, rules.margin.ratio * most + rules.margin.delta)
         case _:
             assert_never(gate)
+
+
+def terms(gate: EvidenceGate, rules: Evidential) -> Terms:
+    """What the gate's bets are placed on; an edit that leaves this as it is is none to evidence."""
+    good = sorted(rules.grpc_good) if gate.counted is Counted.ERRORS else ()
+    return Terms(tolerated(gate), margin(gate, rules), rules.alpha, rules.reporter, " ".join(good))
 
 
 def enter_strand(strand: Strand) -> Strand:

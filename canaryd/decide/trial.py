@@ -1,27 +1,39 @@
 """A rollout in thought: tiles through the real rules and gates, without the world around them.
 
 For asking what would have happened (`canaryd backtest`) and what is to be expected
-(`canaryd plan`, and the benchmark of verdicts).
+(`canaryd plan`). What the evidence means is ruled as in a real one; silence is waited out, whatever
+`noData.then` says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from canaryd.decide.strands import DOUBTFUL, against, bound, harmless
+from canaryd.decide.ruling import (
+    HELD,
+    PROVEN,
+    Ruling,
+    most_failed,
+    not_told_apart,
+    nothing_came,
+    refused_last,
+    rule_on,
+)
 from canaryd.decide.tiles import Frame
-from canaryd.decide.weigh import ENOUGH_FAILING, Scales, begin, enter_step, take_in
+from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.evidence import Evidence, Tally
-from canaryd.model.gates import Compare, Evidential
-from canaryd.model.names import ALL_TRAFFIC
+from canaryd.model.gates import Evidential
 from canaryd.model.spec import Step
+from canaryd.model.status import NOT_THE_STEPS_TIME, HoldReason
 from canaryd.model.tile import Background, Tile
 from canaryd.model.waits import Waits
 
 WAITS = Waits()
+MOST_FAILED = "most requests failed"
+"""The check that is outside of alpha."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +46,8 @@ class Course:
     primary: str
     lag: timedelta
     settles: timedelta = WAITS.weight_settles
+    patience: timedelta = timedelta(minutes=10)
+    """How long a canary without requests is waited for where few are due (`noData.after`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +56,9 @@ class Outcome:
 
     `after` is from the first step on; `step` is the index of the last one. `canary_requests` are
     those that evidence rests on. `finished` tells whether the tiles sufficed to walk all steps;
-    `inconclusive` counts steps that time alone passed.
+    `inconclusive` counts steps that time alone passed. `undecided` tells that at the end there was
+    evidence enough, but a person had to decide: the environment may be at fault, or nobody knew how
+    the primary's pods differ.
     """
 
     failed: str | None
@@ -51,17 +67,31 @@ class Outcome:
     canary_requests: float
     finished: bool
     inconclusive: int = 0
+    undecided: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
-    """Where the rollout is."""
+    """Where the rollout is, and how long its step's clock has run: `stayed`, and since `runs`."""
 
     evidence: Evidence
     index: int
     entered: datetime
+    stayed: timedelta = timedelta()
+    runs: datetime | None = None
     inconclusive: int = 0
     finished: bool = False
+    undecided: bool = False
+
+    def elapsed(self, now: datetime) -> timedelta:
+        """How long the step's clock has run by now."""
+        return self.stayed + (now - self.runs if self.runs is not None else timedelta())
+
+    def clocked(self, now: datetime, *, stands: bool) -> _Walk:
+        """The step's clock stands still, or runs, from now on."""
+        if stands:
+            return replace(self, stayed=self.elapsed(now), runs=None)
+        return self if self.runs is not None else replace(self, runs=now)
 
 
 Source: TypeAlias = Callable[[datetime, Step], Tile | None]
@@ -79,12 +109,18 @@ def trial(
         now = tile.end + course.lag
         scales = weighing(course, walk, background)
         walk = replace(walk, evidence=take_in(walk.evidence, (tile,), scales))
-        failed = failure(walk.evidence, course)
+        ruled = rulings(course, walk, scales)
+        failed = failure(walk.evidence, ruled)
         if failed is not None:
             return outcome(walk, failed, now - begin_at)
-        walk = go_on(course, walk, now)
+        found = [ruling for _, ruling in ruled]
+        held = holds(course, walk, found, scales)
+        walk = replace(walk, undecided=not PROVEN.isdisjoint(found))
+        if not held:
+            walk = go_on(course, walk, found, now)
         if walk.finished:
             break
+        walk = walk.clocked(now, stands=not held.isdisjoint(NOT_THE_STEPS_TIME))
     return outcome(walk, None, now - begin_at)
 
 
@@ -112,32 +148,45 @@ def enter(course: Course, walk: _Walk, now: datetime) -> _Walk:
     """Enter the next step."""
     evidence = enter_step(walk.evidence, at=now)
     evidence = replace(evidence, changes=(*evidence.changes, now)[-3:])
-    return replace(walk, evidence=evidence, index=walk.index + 1, entered=now)
+    step = walk.index + 1
+    return replace(walk, evidence=evidence, index=step, entered=now, stayed=timedelta(), runs=now)
 
 
-def failure(evidence: Evidence, course: Course) -> str | None:
-    """Which gate takes the canary back, if one does."""
-    if evidence.failing >= ENOUGH_FAILING:
-        return "most requests failed"
-    limit = bound(course.rules)
-    return next((gate.name for gate in evidence.gates if against(gate) >= limit), None)
-
-
-def go_on(course: Course, walk: _Walk, now: datetime) -> _Walk:
-    """The next step when this one is passed, or the end after the last one; else the same."""
-    step, stayed = course.steps[walk.index], now - walk.entered
-    if stayed < step.least:
-        return walk
-    gates = {gate.name: gate for gate in walk.evidence.gates}
-    compared = [
-        gates[rule.name]
+def rulings(course: Course, walk: _Walk, scales: Scales) -> tuple[tuple[str, Ruling], ...]:
+    """What each gate's evidence comes to, by its name."""
+    states = {state.name: state for state in walk.evidence.gates}
+    weight = course.steps[walk.index].weight
+    return tuple(
+        (rule.name, rule_on(rule, states[rule.name], scales, weight=weight, live=True))
         for rule in course.rules.gates
-        if not (isinstance(rule, Compare) and step.weight == ALL_TRAFFIC)
-    ]
-    passed = all(harmless(gate, course.rules) for gate in compared)
-    if not passed and (stayed < step.most or any(against(gate) >= DOUBTFUL for gate in compared)):
+    )
+
+
+def failure(evidence: Evidence, ruled: Iterable[tuple[str, Ruling]]) -> str | None:
+    """Which gate takes the canary back, if one does."""
+    if most_failed(evidence):
+        return MOST_FAILED
+    return next((name for name, ruling in ruled if ruling is Ruling.TAKE_BACK), None)
+
+
+def holds(course: Course, walk: _Walk, ruled: Iterable[Ruling], scales: Scales) -> set[HoldReason]:
+    """Why the rollout waits; that requests do not follow the weight is no matter of the gates."""
+    found = {HELD[ruling] for ruling in ruled if ruling in HELD}
+    if nothing_came(walk.evidence, scales.background, course.patience):
+        found.add(HoldReason.NO_CANARY_DATA)
+    untold = not_told_apart(walk.evidence)
+    return found if untold is None else found | {untold[0]}
+
+
+def go_on(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> _Walk:
+    """The next step when this one is passed, or the end after the last one; else the same."""
+    step, stayed = course.steps[walk.index], walk.elapsed(now)
+    undecided = [ruling for ruling in ruled if ruling is not Ruling.PASSED]
+    if stayed < step.least or (undecided and stayed < step.most):
         return walk
-    walk = replace(walk, inconclusive=walk.inconclusive + (not passed))
+    if undecided and (Ruling.DOUBTFUL in undecided or refused_last(walk.evidence) is not None):
+        return walk
+    walk = replace(walk, inconclusive=walk.inconclusive + bool(undecided))
     last = walk.index + 1 == len(course.steps)
     return replace(walk, finished=True) if last else enter(course, walk, now)
 
@@ -146,4 +195,12 @@ def outcome(walk: _Walk, failed: str | None, after: timedelta) -> Outcome:
     """What became of the rollout."""
     strands = [gate.strands[0].total for gate in walk.evidence.gates if gate.strands]
     seen = max(strands, key=lambda tally: tally.canary, default=Tally())
-    return Outcome(failed, after, walk.index, seen.canary, walk.finished, walk.inconclusive)
+    return Outcome(
+        failed=failed,
+        after=after,
+        step=walk.index,
+        canary_requests=seen.canary,
+        finished=walk.finished,
+        inconclusive=walk.inconclusive,
+        undecided=failed is None and walk.undecided,
+    )

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from canaryd.decide.buckets import no_such_edge
 from canaryd.decide.evidence import BETTER, WORSE
-from canaryd.decide.strands import enter_strand, new_strand, tally, weigh_strand
+from canaryd.decide.strands import enter_strand, new_strand, tally, terms, weigh_strand
 from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
 from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
 from canaryd.model.gates import Compare, Counted, EvidenceGate, Evidential, Objective
@@ -86,19 +87,23 @@ def fitted(evidence: Evidence, scales: Scales) -> Evidence:
 
 
 def fit(gate: EvidenceGate, known: GateEvidence | None, scales: Scales) -> GateEvidence:
-    """One gate's evidence; edges are chosen once, when something is known about them."""
-    wanted = edges(gate, scales)
+    """One gate's evidence; edges are chosen once, when something is known about them.
+
+    A gate that was edited to mean something else begins anew, the others go on.
+    """
+    wanted, today = edges(gate, scales), terms(gate, scales.rules)
     if known is not None and known.counted is gate.counted and usable(known):
         had = tuple(strand.edge for strand in known.strands)
-        if isinstance(gate, Compare) or had == wanted:
-            return known
+        chosen = isinstance(gate, Compare) and bool(had)
+        if known.terms in (None, today) and (chosen or had == wanted):
+            return known if known.terms is not None else replace(known, terms=today)
     strands = tuple(new_strand(edge) for edge in wanted)
-    return GateEvidence(gate.name, gate.counted, strands)
+    return GateEvidence(gate.name, gate.counted, strands, today)
 
 
 def usable(gate: GateEvidence) -> bool:
-    """Whether there is evidence, of the bets that are made today; a status may hold other ones."""
-    return bool(gate.strands) and all(
+    """Whether its evidence is of the bets that are made today; a status may hold other ones."""
+    return all(
         strand.steps
         and len(strand.worse.logs) == len(WORSE)
         and len(strand.fine.logs) == len(BETTER)
@@ -144,10 +149,26 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
         return evidence
     step_live = scales.live_since is not None and tile.start >= scales.live_since + tile.skew
     gates = tuple(
-        weigh(gate, rule, counts, scales, for_it=step_live)
+        weigh(judgeable(gate, tile), rule, counts, scales, for_it=step_live)
         for gate, rule in zip(evidence.gates, scales.rules.gates, strict=True)
     )
     return replace(evidence, gates=gates, tiles=evidence.tiles + 1)
+
+
+def judgeable(gate: GateEvidence, tile: Tile) -> GateEvidence:
+    """The gate with the edges that can be compared at, or why it can look at none.
+
+    Where some of several edges are not there on both sides, the others are compared.
+    """
+    if gate.counted is not Counted.LATENCY:
+        return gate
+    there = tuple(strand for strand in gate.strands if strand.edge not in tile.lacking)
+    if tile.untimed:
+        return replace(gate, unjudged=tile.untimed)
+    if there or not gate.strands:
+        return replace(gate, strands=there, unjudged=None)
+    edge = gate.strands[-1].edge or 0.0
+    return replace(gate, unjudged=no_such_edge(edge, tile.buckets))
 
 
 def refuse(evidence: Evidence, tile: Tile, refusal: Refusal) -> Evidence:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from canaryd.model.gates import Counted
+from canaryd.model.gates import Counted, Reporter, Tolerance
 
 FORMAT = 1
 """The form in which evidence stands in a status; another one is not read."""
@@ -62,12 +62,33 @@ class Strand:
 
 
 @dataclass(frozen=True, slots=True)
+class Terms:
+    """What a gate's bets are placed on: evidence on other terms says nothing about these.
+
+    `tolerated` is what the bets against the canary deny (a ratio of 0 for an objective, which
+    looks at no primary), `margin` what those for it deny. `alpha` caps what one tile may say.
+    `reporter` and `grpc_good` (statuses between spaces) say which requests are counted, and as
+    what; latency has no bad statuses.
+    """
+
+    tolerated: Tolerance
+    margin: Tolerance
+    alpha: float
+    reporter: Reporter
+    grpc_good: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class GateEvidence:
     """The evidence of one gate: one strand for errors, one per telling edge for latency."""
 
     name: str
     counted: Counted
     strands: tuple[Strand, ...]
+    terms: Terms | None = None
+    """None: a status from before terms were written; then they are taken to be today's."""
+    unjudged: str | None = None
+    """Why the last tile that counted said nothing to this gate, in words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,6 +161,8 @@ class Snapshot:
     """A sentence naming the watch that is too old to act on; None when all are fresh."""
     resource_version: str = ""
     """The Canary's version that this was decided on: the condition of its status' write."""
+    written: bytes = b"{}"
+    """The status as it stands on the wire."""
     denied: str | None = None
     """A sentence naming the permission that the last write lacked."""
     waits: Waits = field(default_factory=Waits)

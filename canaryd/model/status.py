@@ -44,6 +44,23 @@ class HoldReason(Enum):
     APPROVAL_NEEDED = "ApprovalNeeded"
 
 
+NOT_THE_STEPS_TIME = frozenset(
+    {
+        HoldReason.NO_SAFE_SIDE,
+        HoldReason.API_UNAVAILABLE,
+        HoldReason.CANARY_NOT_READY,
+        HoldReason.METRICS_UNAVAILABLE,
+        HoldReason.QUERY_REFUSED,
+        HoldReason.NO_CANARY_DATA,
+        HoldReason.METRICS_NOT_PER_POD,
+        HoldReason.UNATTRIBUTED_ERRORS,
+        HoldReason.TRAFFIC_NOT_FOLLOWING,
+        HoldReason.ENVIRONMENT,
+    }
+)
+"""Holds during which a step's clock stands still."""
+
+
 class CapReason(Enum):
     """What limits the weight to nothing."""
 

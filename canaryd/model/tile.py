@@ -46,7 +46,10 @@ class Tile:
     """One answer: everything that was counted from `start` to `end` on the server's clock.
 
     `skew` is the server's clock minus ours. `reservation` is a warning of the server, or that the
-    answer was partial: the tile counts for nothing.
+    answer was partial: the tile counts for nothing. Errors count also where latency cannot:
+    `untimed` says in words why no request was timed although it should have been, `lacking` are
+    the edges (ms) that were asked for and that some pod's histogram does not have, and `buckets`
+    those that there are, if that was asked then.
     """
 
     start: datetime
@@ -56,6 +59,9 @@ class Tile:
     pods: tuple[Presence, ...] = ()
     skew: timedelta = timedelta()
     reservation: str = ""
+    untimed: str = ""
+    lacking: tuple[float, ...] = ()
+    buckets: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ class Background:
     edges: tuple[Edge, ...] = ()
     rate: float = 0.0
     """Requests per second, all pods together."""
+    buckets: tuple[float, ...] = ()
+    """Every bucket edge (ms) that any pod's histogram has; empty where nothing was timed."""
 
     @property
     def needed(self) -> float:

@@ -11,6 +11,10 @@ _SLACK = 64
 """So many replaced deadlines may lie in the heap before it is made anew."""
 
 
+def by_hand(at: datetime) -> None:
+    """Wake nobody then: whoever made this calls it when it is due."""
+
+
 class Agenda:
     """A heap whose entries count only while they are what was last set."""
 
@@ -31,11 +35,16 @@ class Agenda:
             self._heap = [(due, name) for name, due in self._at.items()]
             heapq.heapify(self._heap)
 
-    def due(self, now: datetime) -> bool:
-        """Whether `take` would give something."""
+    def first(self) -> datetime | None:
+        """The earliest deadline; None when there is none."""
         while self._heap and self._at.get(self._heap[0][1]) != self._heap[0][0]:
             heapq.heappop(self._heap)
-        return bool(self._heap) and self._heap[0][0] <= now
+        return self._heap[0][0] if self._heap else None
+
+    def due(self, now: datetime) -> bool:
+        """Whether `take` would give something."""
+        first = self.first()
+        return first is not None and first <= now
 
     def take(self, now: datetime) -> Key | None:
         """Take out the one that has been due for longest."""

@@ -1,6 +1,7 @@
 """Asks for what decisions want observed, grouped over all Canaries; answers go into the store.
 
-It never decides: a missing answer is a sample too.
+It never decides: a missing answer is a sample too. Answers to what one Canary asked at one instant
+go there together.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from __future__ import annotations
 import heapq
 from asyncio import TaskGroup
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeAlias
@@ -20,13 +22,19 @@ from canaryd.model.names import Key
 from canaryd.model.question import Failed, Question
 from canaryd.model.snapshot import Sample, Snapshot
 from canaryd.ports import Clock, MetricsServers
-from canaryd.runtime.questions import aligned, question, unanswered
+from canaryd.runtime.agenda import by_hand
+from canaryd.runtime.questions import aligned, asked_for, question, unanswered
 from canaryd.runtime.reach import reach
 from canaryd.runtime.store import Store
 
-_Asked: TypeAlias = dict[Key, tuple[int, Question]]
 RETRY = timedelta(seconds=10)
 """How soon an unavailable metrics server is asked again, when the interval is longer."""
+TOGETHER = timedelta(milliseconds=500)
+"""So long does an answer wait for the others of its instant.
+
+No step is passed without all of them, so it costs nothing but that good news are seen later. A
+value outside of its bounds waits for nobody.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +50,51 @@ class Wish:
         """Whom to ask: the metric's own server, else the Canary's; None: the daemon's."""
         return self.observe.server or self.snap.spec.analysis.server
 
+    def alarms(self, sample: Sample) -> bool:
+        """Whether the answer is a value outside of its bounds."""
+        if sample.value is None:
+            return False
+        metrics = self.snap.spec.analysis.metrics
+        bounds = (each.bounds for each in metrics if each.name == sample.metric)
+        return not all(each.admit(sample.value) for each in bounds)
+
+
+@dataclass(slots=True)
+class Batch:
+    """What one Canary asked at one instant: the metrics still out, and the answers held back."""
+
+    out: set[str] = field(default_factory=set[str])
+    held: list[tuple[Wish, Sample]] = field(default_factory=list[tuple[Wish, Sample]])
+    until: float | None = None
+    """Until when they are, at most, on the clock that never jumps."""
+
+
+_Asked: TypeAlias = dict[Key, tuple[Wish, Question]]
+_Moment: TypeAlias = tuple[Key, datetime]
+
 
 class Collector:
-    """A heap of due questions; `tick` sends what is due."""
+    """A heap of due questions; `tick` sends what is due, and is to be called when `wake` said."""
 
     def __init__(
-        self, *, store: Store, servers: MetricsServers, clock: Clock, tasks: TaskGroup
+        self,
+        *,
+        store: Store,
+        servers: MetricsServers,
+        clock: Clock,
+        tasks: TaskGroup,
+        wake: Callable[[datetime], None] = by_hand,
     ) -> None:
         self._store = store
         self._servers = servers
         self._clock = clock
         self._tasks = tasks
+        self._wake = wake
         self._wishes: defaultdict[Key, dict[str, Wish]] = defaultdict(dict)
         self._due: list[tuple[datetime, int, Key, str]] = []
+        self._batches: dict[_Moment, Batch] = {}
+        self._waiting: dict[_Moment, None] = {}
+        """The batches that hold answers back, the longest first."""
         self._tickets = count()
 
     def want(self, snap: Snapshot, observe: tuple[Observe, ...]) -> None:
@@ -70,54 +110,106 @@ class Collector:
             if known is not None and known.observe == wish:
                 wishes[wish.metric] = replace(known, snap=snap)
                 continue
-            wishes[wish.metric] = Wish(snap, wish, next(self._tickets))
+            fresh = wishes[wish.metric] = Wish(snap, wish, next(self._tickets))
             first = max(wish.first_at, self._clock.now())
-            self._push(snap.key, wish.metric, aligned(first, wish.interval))
+            self._push(fresh, aligned(first, wish.interval))
 
     def forget(self, key: Key) -> None:
         """Ask for nothing more of this Canary."""
         self._wishes.pop(key, None)
 
-    async def tick(self) -> None:
+    def tick(self) -> None:
         """Send all that is due; waits for nothing."""
         now = self._clock.now()
+        due = list(self._take(now))
+        for at, wish in due:
+            self._batches.setdefault((wish.snap.key, at), Batch()).out.add(wish.observe.metric)
         groups: defaultdict[tuple[MetricsServer | None, str], _Asked] = defaultdict(dict)
-        while self._due and self._due[0][0] <= now:
-            due, ticket, key, name = heapq.heappop(self._due)
-            wish = self._wishes.get(key, {}).get(name)
-            if wish is None or wish.ticket != ticket:
-                continue
-            asked = question(wish.snap, wish.observe, due)
+        for at, wish in due:
+            key, asked = wish.snap.key, question(wish.snap, wish.observe, at)
             if isinstance(asked, Sample):
-                self._put(key, ticket, asked)
+                self._put(wish, at, asked)
             else:
-                group = asked.metric if asked.query is None else f"{key} {name}"
-                groups[wish.server, group][key] = (ticket, asked)
+                group = asked.metric if asked.query is None else f"{key} {asked.metric}"
+                groups[wish.server, group][key] = (wish, asked)
         for (server, _), questions in groups.items():
             self._tasks.create_task(self._ask(server, questions))
+        self._hand_on(now)
+
+    def _take(self, now: datetime) -> Iterator[tuple[datetime, Wish]]:
+        """Take out what is due and still wanted."""
+        while self._due and self._due[0][0] <= now:
+            at, ticket, key, name = heapq.heappop(self._due)
+            wish = self._wishes.get(key, {}).get(name)
+            if wish is not None and wish.ticket == ticket:
+                yield at, wish
 
     async def _ask(self, server: MetricsServer | None, questions: _Asked) -> None:
         metrics = await reach(self._servers, server)
         if isinstance(metrics, Failed):
-            for key, (ticket, asked) in questions.items():
-                self._put(key, ticket, unanswered(asked, metrics))
+            for wish, asked in questions.values():
+                self._put(wish, asked.due, unanswered(asked, metrics))
             return
         answers = await metrics.ask([asked for _, asked in questions.values()])
         for (key, _), sample in answers.items():
-            self._put(key, questions[key][0], sample)
+            wish, asked = questions[key]
+            self._put(wish, asked.due, sample)
 
-    def _put(self, key: Key, ticket: int, sample: Sample) -> None:
-        wish = self._wishes.get(key, {}).get(sample.metric)
-        if wish is None or wish.ticket != ticket:
-            return  # wanted no longer, or anew: the answer is of another step
-        interval, now = wish.observe.interval, self._clock.now()
+    def _put(self, wish: Wish, due: datetime, sample: Sample) -> None:
+        """Take in an answer; it is handed on with the others of its instant."""
+        moment, now = (wish.snap.key, due), self._clock.now()
+        batch = self._batches.setdefault(moment, Batch())
+        batch.out.discard(sample.metric)
+        if self._wanted(wish):
+            batch.held.append((wish, sample))
+            self._push(wish, self._again(wish, sample, now))
+        if not batch.out or wish.alarms(sample):
+            self._deliver(moment, batch)
+        elif batch.until is None:
+            batch.until = self._clock.monotonic() + TOGETHER.total_seconds()
+            self._waiting[moment] = None
+            self._wake(now + TOGETHER)
+
+    def _wanted(self, wish: Wish) -> bool:
+        """Whether this very question is wanted still: else the answer is of another step."""
+        known = self._wishes.get(wish.snap.key, {}).get(wish.observe.metric)
+        return known is not None and known.ticket == wish.ticket
+
+    def _again(self, wish: Wish, sample: Sample, now: datetime) -> datetime:
+        """When to ask the next time."""
+        interval = wish.observe.interval
         if sample.answered in (Answered.UNAVAILABLE, Answered.REFUSED):
-            again = aligned(now + min(interval, RETRY), interval)
-        else:
-            again = sample.asked_at + interval
-            again += max(0, (now - again) // interval) * interval if again < now else timedelta()
-        self._push(key, sample.metric, again)
-        self._store.put_sample(key, sample)
+            return aligned(now + min(interval, RETRY), interval)
+        again = sample.asked_at + interval
+        return again + max(0, (now - again) // interval) * interval if again < now else again
 
-    def _push(self, key: Key, metric: str, at: datetime) -> None:
-        heapq.heappush(self._due, (at, self._wishes[key][metric].ticket, key, metric))
+    def _hand_on(self, now: datetime) -> None:
+        """Hand on what has waited long enough, and say when to be called next."""
+        while self._waiting:
+            moment = next(iter(self._waiting))
+            batch = self._batches[moment]
+            left = (batch.until or 0.0) - self._clock.monotonic()
+            if left > 0:
+                self._wake(now + timedelta(seconds=left))
+                break
+            self._deliver(moment, batch)
+        if self._due:
+            self._wake(self._due[0][0])
+
+    def _deliver(self, moment: _Moment, batch: Batch) -> None:
+        """Put the answers of one instant into the store, but those of an earlier step."""
+        held, batch.held, batch.until = batch.held, [], None
+        self._waiting.pop(moment, None)
+        if not batch.out:
+            del self._batches[moment]
+        answers = [
+            (sample, asked_for(wish.snap.spec, sample.metric))
+            for wish, sample in held
+            if self._wanted(wish)
+        ]
+        if answers:
+            self._store.put_samples(moment[0], answers)
+
+    def _push(self, wish: Wish, at: datetime) -> None:
+        heapq.heappush(self._due, (at, wish.ticket, wish.snap.key, wish.observe.metric))
+        self._wake(at)

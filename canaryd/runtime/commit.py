@@ -13,8 +13,7 @@ from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import Status
 from canaryd.ports import Answers, Clock, History, Writer
-from canaryd.wire.patch import merge_patch
-from canaryd.wire.status import render_status
+from canaryd.wire.parts import status_patch
 from canaryd.wire.watch import CANARIES
 
 
@@ -85,7 +84,7 @@ class Commit:
         self._outbox.forget(key)
 
     async def _write(self, snap: Snapshot, before: Status, after: Status) -> None:
-        patch = merge_patch(render_status(before), render_status(after))
+        patch = status_patch(before, after, snap.written)
         if patch:
             await self._writer.patch_status(
                 CANARIES, snap.key, patch, resource_version=snap.resource_version

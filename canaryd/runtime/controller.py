@@ -27,7 +27,7 @@ class Controller:
         *,
         queue: Queue,
         store: Store,
-        reconcile: Callable[[Key], Awaitable[None]],
+        reconcile: Callable[[Key], Awaitable[bool | None]],
         timers: Timers,
         clock: Clock,
         meter: Meter,
@@ -62,7 +62,8 @@ class Controller:
 
     async def _one(self, key: Key) -> str:
         try:
-            await self._reconcile(key)
+            if await self._reconcile(key):
+                self._queue.settle(key)
         except ConflictError:
             self._later(key)  # sooner when the object that was re-read is news: that enqueues
             return "conflict"

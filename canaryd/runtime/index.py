@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 import msgspec
 
@@ -48,11 +48,12 @@ class Index:
     def __init__(self) -> None:
         self._by_place: defaultdict[Place, set[Key]] = defaultdict(set)
         self._by_namespace: defaultdict[str, set[Key]] = defaultdict(set)
+        self._reached: defaultdict[str, set[Key]] = defaultdict(set)
+        self._reaches: dict[Key, Set[str]] = {}
         self._places: dict[Key, tuple[Place, ...]] = {}
 
     def put(self, canary: CanaryView) -> set[Key]:
         """Note what a Canary refers to; returns the others that share a workload with it."""
-        touched = self.drop(canary.key)
         if isinstance(canary.spec, Problem):
             places: tuple[Place, ...] = ()
         else:
@@ -62,14 +63,36 @@ class Index:
                 *((watch.DEPLOYMENTS, namespace, name) for name in canary.deployments),
                 *_templates(canary.spec),
             )
+        if self._places.get(canary.key) == places:
+            return self.sharing(canary)
+        touched = self._leave(canary.key)
         self._places[canary.key] = places
         self._by_namespace[canary.key.namespace].add(canary.key)
         for place in places:
             self._by_place[place].add(canary.key)
         return touched | self.sharing(canary)
 
+    def reach(self, key: Key, namespaces: Set[str]) -> None:
+        """Note in which other namespaces there is something that this Canary is routed by."""
+        beyond, before = namespaces - {key.namespace}, self._reaches.get(key, frozenset())
+        if beyond == before:
+            return
+        for namespace in before - beyond:
+            self._reached[namespace].discard(key)
+            if not self._reached[namespace]:
+                del self._reached[namespace]
+        for namespace in beyond:
+            self._reached[namespace].add(key)
+        self._reaches[key] = beyond
+        if not beyond:
+            del self._reaches[key]
+
     def drop(self, key: Key) -> set[Key]:
         """Forget a Canary; returns those that shared a workload with it."""
+        self.reach(key, frozenset())
+        return self._leave(key)
+
+    def _leave(self, key: Key) -> set[Key]:
         touched: set[Key] = set()
         for place in self._places.pop(key, ()):
             self._by_place[place].discard(key)
@@ -100,7 +123,9 @@ class Index:
             ):
                 return tuple(self._by_place.get((kind, meta.namespace, meta.name), ()))
             case watch.ServiceObject(metadata=meta) | watch.DestinationRuleObject(metadata=meta):
-                return tuple(self._by_namespace.get(meta.namespace, ()))
+                namespace = meta.namespace
+                near = self._by_namespace.get(namespace, ())
+                return (*near, *self._reached.get(namespace, ()))
             case watch.RequestObject():
                 return (canary_of(obj),)
             case _:

@@ -10,6 +10,7 @@ from canaryd.model.decision import Count
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, PastQuestion, TileQuestion
 from canaryd.model.tile import USUAL_SCRAPE, Silence
+from canaryd.runtime.seam import Seam
 from canaryd.runtime.store import Store
 
 RETRY = timedelta(seconds=10)
@@ -43,6 +44,7 @@ class Line:
     """Whether that question is under way."""
     retry_at: datetime | None = None
     """After a failure: when to ask again, on our clock."""
+    seam: Seam = field(default_factory=Seam)
     scrape: timedelta | None = None
     silences: dict[Kind, Silence] = field(default_factory=dict[Kind, Silence])
     studied: tuple[object, ...] | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import TaskGroup
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import count as counter
 
@@ -14,7 +15,7 @@ from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.question import Failed
 from canaryd.ports import Clock, MetricsServers
-from canaryd.runtime.agenda import Agenda
+from canaryd.runtime.agenda import Agenda, by_hand
 from canaryd.runtime.line import RETRY, Kind, Line, background_of
 from canaryd.runtime.questions import aligned
 from canaryd.runtime.reach import reach
@@ -24,19 +25,26 @@ log = structlog.get_logger()
 
 LONG_AGO = datetime.min.replace(tzinfo=UTC)
 AGAIN = timedelta(minutes=5)
-"""How soon a background that was not sufficient is asked for again."""
+"""How soon a background is asked for again that was not sufficient, or shows what must change."""
 
 
 class Past:
     """One question about the past at a time, of one server."""
 
     def __init__(
-        self, server: MetricsServer | None, *, store: Store, servers: MetricsServers, clock: Clock
+        self,
+        server: MetricsServer | None,
+        *,
+        store: Store,
+        servers: MetricsServers,
+        clock: Clock,
+        wake: Callable[[datetime], None] = by_hand,
     ) -> None:
         self._server = server
         self._store = store
         self._servers = servers
         self._clock = clock
+        self._wake = wake
         self._lines: dict[Key, Line] = {}
         self._agenda = Agenda()
         self._tickets = counter(1)
@@ -52,6 +60,7 @@ class Past:
         self._store.put_background(line.key, None)
         self._lines[line.key] = line
         self._agenda.set(line.key, self._clock.now())
+        self.wake_when_due()
 
     def drop(self, key: Key) -> None:
         """No background is wanted any more; the one that is known stays."""
@@ -63,6 +72,13 @@ class Past:
         if not self._busy and self._agenda.due(self._clock.now()):
             self._busy = True
             tasks.create_task(self._run(skew))
+        self.wake_when_due()
+
+    def wake_when_due(self) -> None:
+        """Have `start` called when there is something to ask, unless it is being asked."""
+        first = self._agenda.first()
+        if not self._busy and first is not None:
+            self._wake(first)
 
     async def _run(self, skew: timedelta) -> None:
         try:
@@ -70,6 +86,7 @@ class Past:
                 await self._one(key, skew)
         finally:
             self._busy = False
+            self.wake_when_due()
 
     async def _one(self, key: Key, skew: timedelta) -> None:
         try:
@@ -107,8 +124,8 @@ class Past:
             return
         line.tell(Kind.PAST, None, now=self._clock.now(), store=self._store)
         self._store.put_background(line.key, known)
-        if not known.sufficient:
-            self._agenda.set(line.key, self._clock.now() + AGAIN)
+        # A decision that this suffices for wants none any more, which takes it from the agenda.
+        self._agenda.set(line.key, self._clock.now() + AGAIN)
 
     def _wanted(self, line: Line, study: int) -> bool:
         return self._lines.get(line.key) is line and line.study == study

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe
+from canaryd.model.gates import MetricsServer
 from canaryd.model.query import OWN, promql_duration, render
 from canaryd.model.question import Failed, Question
 from canaryd.model.snapshot import Sample, Snapshot
+from canaryd.model.spec import Metric, Spec
 
 SMALLEST_SLOT = timedelta(milliseconds=200)
 LARGEST_SLOT = timedelta(seconds=1)
 SLOTS = 50
 """So many slots in an interval: an answer is late by a fiftieth of it at most."""
+
+
+Asked: TypeAlias = tuple[Metric | None, MetricsServer | None]
+"""What a sample answers: the metric as it was complete then, and the Canary's own server."""
+
+
+def asked_for(spec: Spec, name: str) -> Asked:
+    """What a complete spec asks under a metric's name: once edited, it is another question."""
+    named = (metric for metric in spec.analysis.metrics if metric.name == name)
+    return next(named, None), spec.analysis.server
 
 
 def aligned(at: datetime, interval: timedelta) -> datetime:

@@ -45,6 +45,10 @@ class Queue:
         self._busy.add(key)
         return key
 
+    def settle(self, key: Key) -> None:
+        """What the key, which is being decided, was added for meanwhile has been seen."""
+        self._dirty.discard(key)
+
     def done(self, key: Key) -> None:
         """Give the key back; one that was added meanwhile waits again."""
         self._busy.discard(key)

@@ -11,6 +11,7 @@ from typing import Protocol
 import structlog
 
 from canaryd.decide.engine import decide
+from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.model.decision import Action, Count, Decision, Observe
 from canaryd.model.errors import TerminalError
@@ -97,26 +98,21 @@ class Reconcile:
         self._clock = clock
         self._meter = meter
 
-    async def __call__(self, key: Key) -> None:
-        """Decide once and carry it out; raises what the writes raise."""
+    async def __call__(self, key: Key) -> bool:
+        """Decide once and carry it out; raises what the writes raise.
+
+        Returns whether all that has come meanwhile is what was written: nothing is left to decide.
+        """
         snapshot = self._gather(key)
         if snapshot is None or isinstance(snapshot, Problem):
-            self._collector.forget(key)
-            self._counter.forget(key)
-            self._timers.set(key, None)
-            self._rises.drop(key)
-            if snapshot is None:
-                self._commit.forget(key)
-                self._unusable.forget(key)
-                self._meter.forget(key)
-            else:
-                await self._unusable(key, snapshot)
-            return
+            await self._leave(key, snapshot)
+            return False
         now = self._clock.now()
-        snapshot = replace(snapshot, problems=(*snapshot.problems, *missing_workloads(snapshot)))
+        if missing := missing_workloads(snapshot):
+            snapshot = replace(snapshot, problems=(*snapshot.problems, *missing))
         decision = decide(snapshot, now)
         if not self._may(key, decision):
-            return  # decided anew when its turn has come, on what is known then
+            return False  # decided anew when its turn has come, on what is known then
         try:
             for action in decision.actions:
                 await self._perform(snapshot, action)
@@ -137,6 +133,29 @@ class Reconcile:
             raise
         if snapshot.denied is not None:
             self._store.deny(key, None)
+        return self._stands(snapshot, decision)
+
+    async def _leave(self, key: Key, problem: Problem | None) -> None:
+        """Do nothing more for a Canary that is gone, or that cannot be read: then say so."""
+        self._collector.forget(key)
+        self._counter.forget(key)
+        self._timers.set(key, None)
+        self._rises.drop(key)
+        if problem is None:
+            self._commit.forget(key)
+            self._unusable.forget(key)
+            self._meter.forget(key)
+        else:
+            await self._unusable(key, problem)
+
+    def _stands(self, before: Snapshot, decision: Decision) -> bool:
+        """Whether own writes came back as they were decided, and nothing else with them."""
+        canary = self._store.canaries.get(before.key)
+        unwritten = canary is None or canary.resource_version == before.resource_version
+        if unwritten and not decision.actions:
+            return False  # what came, if anything did, is somebody else's
+        after = self._gather(before.key)
+        return isinstance(after, Snapshot) and stands(before, decision, after)
 
     def _log(self, key: Key, news: Iterable[Notice]) -> None:
         for notice in news:

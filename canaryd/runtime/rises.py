@@ -6,7 +6,7 @@ all the time keep it from pushing at all. Falls do not come here: they never wai
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from canaryd.model.names import Key
@@ -70,7 +70,7 @@ class Rises:
         self._called.discard(key)
 
     @contextmanager
-    def under_way(self) -> Iterator[None]:
+    def under_way(self) -> Generator[None]:
         """Enclose the write of a rise: the quiet begins when the last one is done."""
         self._under_way += 1
         try:

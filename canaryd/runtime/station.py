@@ -6,7 +6,7 @@ At most one question about the time or about tiles is under way, and one about t
 from __future__ import annotations
 
 from asyncio import TaskGroup
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count as counter
@@ -21,11 +21,12 @@ from canaryd.model.names import Key
 from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import USUAL_SCRAPE, Tile
 from canaryd.ports import Clock, MetricsServers
-from canaryd.runtime.agenda import Agenda
+from canaryd.runtime.agenda import Agenda, by_hand
 from canaryd.runtime.line import RETRY, Kind, Line, background_of, course
 from canaryd.runtime.past import Past
 from canaryd.runtime.questions import aligned
 from canaryd.runtime.reach import reach
+from canaryd.runtime.seam import Seam
 from canaryd.runtime.store import Store
 
 log = structlog.get_logger()
@@ -54,6 +55,7 @@ class Station:
         store: Store,
         servers: MetricsServers,
         clock: Clock,
+        wake: Callable[[datetime], None] = by_hand,
     ) -> None:
         self._server = server
         self._store = store
@@ -64,7 +66,8 @@ class Station:
         self._time_at = -inf
         self._tiles = Agenda()
         self._scrapes = Agenda()
-        self._past = Past(server, store=store, servers=servers, clock=clock)
+        self._wake = wake
+        self._past = Past(server, store=store, servers=servers, clock=clock, wake=wake)
         self._tickets = counter(1)
         self._busy = False
 
@@ -90,6 +93,7 @@ class Station:
         if background_of(count) != line.studied:
             self._past.put(line)
         line.show(self._store)
+        self._wake_when_due()
 
     def drop(self, key: Key) -> None:
         """Ask for nothing more of this Canary, and forget what was counted."""
@@ -107,6 +111,18 @@ class Station:
             tasks.create_task(self._run())
         if self._skew is not None:
             self._past.start(tasks, self._skew)
+        self._wake_when_due()
+
+    def _wake_when_due(self) -> None:
+        """Have `start` called when there is something to ask; its end does so for what is busy."""
+        if self._busy or not self._lines:
+            return
+        now = self._clock.now()
+        times = [now + timedelta(seconds=max(0.0, self._time_at - self._clock.monotonic()))]
+        if self._skew is not None:
+            firsts = (self._tiles.first(), self._scrapes.first())
+            times += [first for first in firsts if first is not None]
+        self._wake(min(times))
 
     def _time_is_due(self) -> bool:
         # On the clock that never jumps: a jump of the other one is what has to be noticed.
@@ -126,6 +142,8 @@ class Station:
                 self._postpone(line)
         finally:
             self._busy = False
+            self._wake_when_due()
+            self._past.wake_when_due()
 
     def _postpone(self, line: Line) -> None:
         """Ask for the same tile again, a little later."""
@@ -186,7 +204,7 @@ class Station:
         """Begin anew at `since`: what was counted, or is under way, answers another question."""
         line.ticket = next(self._tickets)
         line.asked, line.retry_at = False, None
-        line.following = line.count.since
+        line.following, line.seam = line.count.since, Seam()
         self._store.keep_tiles(line.key, None)
         if line.count.since is None:
             line.silences.pop(Kind.TILES, None)
@@ -237,10 +255,14 @@ class Station:
             line.tell(Kind.TILES, answer, now=now, store=self._store)
             self._postpone(line)
             return
-        line.asked, line.retry_at, line.following = False, None, question.end
+        line.asked, line.retry_at = False, None
+        if line.seam.parts(answer):
+            self._schedule(line)
+            return
+        line.following = question.end
         for kind in (Kind.TIME, Kind.TILES):
             line.tell(kind, None, now=now, store=self._store)
-        tile = replace(answer, scrape=line.scrape or USUAL_SCRAPE)
+        tile = replace(line.seam.join(answer), scrape=line.scrape or USUAL_SCRAPE)
         self._store.put_tile(line.key, tile)
         self._schedule(line)
 

@@ -6,27 +6,22 @@ It parses, keeps and enqueues; it decides nothing and asks nobody.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Sample
+from canaryd.model.spec import Spec
 from canaryd.model.tile import Background, Counting, Silence, Tile
 from canaryd.ports import Clock
 from canaryd.runtime.index import Index, canary_of
+from canaryd.runtime.news import is_news, outdated
+from canaryd.runtime.questions import Asked, asked_for
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire import watch
-
-
-def outdated(meta: watch.Meta, known: watch.Meta) -> bool:
-    """Whether this is no news of a known object; Kubernetes orders its versions as numbers."""
-    version, than = meta.resource_version, known.resource_version
-    comparable = meta.uid == known.uid and version.isdigit() and than.isdigit()
-    return comparable and int(version) <= int(than)
-
 
 Relation: TypeAlias = tuple[str, str, str]
 """How an object belongs to another: the verb, the namespace, and the other's uid or name."""
@@ -67,6 +62,7 @@ class Store:
         self._stale_after = stale_after
         self._enqueue = enqueue
         self._objects: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in kinds}
+        self._stamps: Counter[tuple[str, str]] = Counter()
         self._related: defaultdict[Relation, set[str]] = defaultdict(set)
         self._gone: dict[str, None] = {}
         self._heard: dict[str, float] = {}
@@ -76,6 +72,7 @@ class Store:
         self.index = Index()
         self.canaries: dict[Key, CanaryView] = {}
         self.samples: defaultdict[Key, dict[str, Sample]] = defaultdict(dict)
+        self._asked: dict[tuple[Key, str], Asked] = {}
         self.denied: dict[Key, str] = {}
         self._countings: dict[Key, Counting] = {}
 
@@ -100,12 +97,14 @@ class Store:
             return  # the late answer to a write of ours must not bring it back
         self._unrelate(before)
         self._objects[kind][place] = obj
+        self._stamps[kind, place[0]] += 1
         for relation in relations(obj):
             self._related[relation].add(place[1])
         if isinstance(obj, watch.CanaryObject):
             self._put_canary(obj)
-        for key in self.index.concerned(kind, obj):
-            self._enqueue(key)
+        elif is_news(before, obj):
+            for key in {*self.index.concerned(kind, before), *self.index.concerned(kind, obj)}:
+                self._enqueue(key)
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         """An object is gone, for good."""
@@ -119,6 +118,7 @@ class Store:
         obj = self._objects[kind].pop((namespace, name), None)
         if obj is None:
             return None
+        self._stamps[kind, namespace] += 1
         self._unrelate(obj)
         if isinstance(obj, watch.CanaryObject):
             self._drop_canary(Key(namespace, name))
@@ -160,6 +160,15 @@ class Store:
         """All objects of the kind in the namespace."""
         return [obj for (space, _), obj in self._objects[kind].items() if space == namespace]
 
+    def stamp(self, kind: str, namespace: str) -> int:
+        """A number that is another one whenever objects of the kind came, went or changed there."""
+        return self._stamps[kind, namespace]
+
+    def concern(self, key: Key, namespaces: Set[str]) -> None:
+        """Have the Canary decided again when what it is routed by changes in these namespaces."""
+        if key in self.canaries:
+            self.index.reach(key, namespaces)
+
     def all(self, kind: str) -> Iterable[Any]:
         """All objects of the kind."""
         return list(self._objects[kind].values())
@@ -195,11 +204,22 @@ class Store:
 
     # what else arrives
 
-    def put_sample(self, key: Key, sample: Sample) -> None:
-        """An answer of the metrics server arrived."""
-        if key in self.canaries:
+    def put_samples(self, key: Key, answers: Iterable[tuple[Sample, Asked]]) -> None:
+        """Answers of metrics servers arrived, each to what it says was asked."""
+        if key not in self.canaries:
+            return
+        for sample, asked in answers:
             self.samples[key][sample.metric] = sample
-            self._enqueue(key)
+            self._asked[key, sample.metric] = asked
+        self._enqueue(key)
+
+    def answers(self, key: Key, spec: Spec) -> dict[str, Sample]:
+        """The samples that answer what this spec asks; an edited metric has none yet."""
+        return {
+            name: sample
+            for name, sample in self.samples.get(key, {}).items()
+            if self._asked[key, name] == asked_for(spec, name)
+        }
 
     def counting(self, key: Key) -> Counting:
         """What is known of this Canary's counts."""
@@ -256,13 +276,18 @@ class Store:
 
     def _put_canary(self, obj: watch.CanaryObject) -> None:
         key = Key(obj.metadata.namespace, obj.metadata.name)
-        self.canaries[key] = view(obj, self.canaries.get(key))
-        for touched in {key} | self.index.put(self.canaries[key]):
-            self._enqueue(touched)
+        known = self.canaries.get(key)
+        seen = self.canaries[key] = view(obj, known)
+        if known is None or seen.uid != known.uid or seen.generation != known.generation:
+            for touched in {key} | self.index.put(seen):
+                self._enqueue(touched)
+        elif seen.status != known.status:
+            self._enqueue(key)
 
     def _drop_canary(self, key: Key) -> None:
         self.canaries.pop(key, None)
-        self.samples.pop(key, None)
+        for name in self.samples.pop(key, ()):
+            del self._asked[key, name]
         self.drop_counting(key)
         self.denied.pop(key, None)
         for touched in {key} | self.index.drop(key):

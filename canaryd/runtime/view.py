@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Raw
+
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Spec
 from canaryd.model.status import Status
 from canaryd.wire.canary import parse_spec
+from canaryd.wire.parts import read_changes
 from canaryd.wire.status import parse_status
 from canaryd.wire.watch import CanaryObject
 
@@ -25,6 +28,8 @@ class CanaryView:
     resource_version: str
     spec: Spec | Problem
     status: Status | Problem
+    written: Raw
+    """The status as it stands on the wire."""
 
     @property
     def deployments(self) -> tuple[str, ...]:
@@ -35,11 +40,11 @@ class CanaryView:
 
 
 def view(obj: CanaryObject, before: CanaryView | None) -> CanaryView:
-    """Parse what changed; the spec of one generation is parsed once."""
+    """Parse what changed: the spec of one generation once, of a status the parts that differ."""
     meta = obj.metadata
     same = before is not None and (before.uid, before.generation) == (meta.uid, meta.generation)
     try:
-        status: Status | Problem = parse_status(bytes(obj.status))
+        status: Status | Problem = _status(obj, before)
     except ValueError as error:
         status = Problem("UnreadableStatus", f"{error}; canaryd touches nothing until it is mended")
     return CanaryView(
@@ -52,4 +57,11 @@ def view(obj: CanaryObject, before: CanaryView | None) -> CanaryView:
         if before is not None and same
         else parse_spec(bytes(obj.spec), meta.namespace),
         status=status,
+        written=obj.status,
     )
+
+
+def _status(obj: CanaryObject, before: CanaryView | None) -> Status:
+    if before is None or isinstance(before.status, Problem):
+        return parse_status(bytes(obj.status))
+    return read_changes(obj.status, before.written, before.status)

@@ -21,13 +21,14 @@ from pydantic import (
 )
 
 from canaryd.model.evidence import Tally
-from canaryd.model.gates import Counted
+from canaryd.model.gates import Counted, Reporter, Tolerance
 from canaryd.wire.instants import Instant, Seconds, Sentence, Word
 from canaryd.wire.notice import StatusPart
 
 EXACT = 2**53
 """Up to here every whole number has its own float."""
 NUMBERS_OF_A_TALLY = 4
+NUMBERS_OF_A_LIMIT = 2
 
 
 def _kept_or_none(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:  # noqa: ANN401
@@ -55,17 +56,36 @@ def _short(value: float) -> float | int:
 
 
 def _tally(value: Any) -> Tally:  # noqa: ANN401 - whatever is there
-    if isinstance(value, Tally):
-        return value
-    numbers = [float(number) for number in value if isinstance(number, int | float)]
-    if len(numbers) != NUMBERS_OF_A_TALLY or not all(map(isfinite, numbers)):
-        raise ValueError("must be 4 numbers")
-    return Tally(*numbers)
+    return value if isinstance(value, Tally) else Tally(*_listed(value, NUMBERS_OF_A_TALLY))
 
 
 def _numbers(tally: Tally) -> list[float | int]:
     counts = (tally.canary_bad, tally.canary, tally.primary_bad, tally.primary)
     return [_short(float(count)) for count in counts]
+
+
+def _limit(value: Any) -> Tolerance:  # noqa: ANN401 - whatever is there
+    if isinstance(value, Tolerance):
+        return value
+    return Tolerance(*_listed(value, NUMBERS_OF_A_LIMIT))
+
+
+def _limits(limit: Tolerance) -> list[float | int]:
+    return [_short(float(limit.ratio)), _short(float(limit.delta))]
+
+
+def _listed(value: Any, count: int) -> list[float]:  # noqa: ANN401 - whatever is there
+    numbers = [float(number) for number in value if isinstance(number, int | float)]
+    if len(numbers) != count or not all(map(isfinite, numbers)):
+        message = f"must be {count} numbers"
+        raise ValueError(message)
+    return numbers
+
+
+def _list_of(count: int) -> WithJsonSchema:
+    return WithJsonSchema(
+        {"type": "array", "minItems": count, "maxItems": count, "items": {"type": "number"}}
+    )
 
 
 Log = Annotated[
@@ -78,14 +98,13 @@ Numbers = Annotated[
     Tally,
     PlainValidator(_tally),
     PlainSerializer(_numbers),
-    WithJsonSchema(
-        {
-            "type": "array",
-            "minItems": NUMBERS_OF_A_TALLY,
-            "maxItems": NUMBERS_OF_A_TALLY,
-            "items": {"type": "number"},
-        }
-    ),
+    _list_of(NUMBERS_OF_A_TALLY),
+]
+Limit = Annotated[
+    Tolerance,
+    PlainValidator(_limit),
+    PlainSerializer(_limits),
+    _list_of(NUMBERS_OF_A_LIMIT),
 ]
 IN_ORDER = "the canary's bad ones and all, the primary's bad ones and all"
 
@@ -116,6 +135,20 @@ class StrandStatus(StatusPart):
     )
 
 
+class TermsStatus(StatusPart):
+    """What a gate's bets are placed on."""
+
+    tolerated: Limit = Field(
+        description="So many times the primary's fraction (0: an objective), and so much more."
+    )
+    margin: Limit = Field(description="What must be excluded for a step to pass, likewise.")
+    alpha: float = Field(description="analysis.alpha.")
+    reporter: Reporter = Field(description="analysis.reporter.")
+    grpc_good: Word = Field(
+        default="", description="analysis.grpcGood as numbers; empty for latency."
+    )
+
+
 class GateEvidenceStatus(StatusPart):
     """The evidence of one gate."""
 
@@ -123,6 +156,14 @@ class GateEvidenceStatus(StatusPart):
     counted: Counted = Field(description="errors or latency.")
     strands: Annotated[list[StrandStatus], Field(max_length=50)] = Field(
         description="One for errors, one per telling edge for latency."
+    )
+    terms: TermsStatus | None = Field(
+        default=None,
+        description="What the bets are placed on; when the gate is edited to something else its"
+        " evidence begins anew.",
+    )
+    unjudged: Sentence | None = Field(
+        default=None, description="Why the last span that counted said nothing to this gate."
     )
 
 
@@ -202,3 +243,6 @@ class BackgroundStatus(StatusPart):
         default=[], description="The latency edges that tell."
     )
     rate: float = Field(default=0.0, description="Requests per second, all pods together.")
+    buckets: Annotated[list[float], Field(max_length=200)] = Field(
+        default=[], description="The edges of the histograms' buckets in milliseconds."
+    )

@@ -31,6 +31,11 @@ GRPC_STATUSES = (
 )
 """The names of gRPC's statuses; each one's place is its number."""
 COMPARED = tuple(counted.value for counted in Counted)
+ISTIO_EDGES = (
+    *(0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0),
+    *(1e3, 2.5e3, 5e3, 10e3, 30e3, 60e3, 300e3, 600e3, 1800e3, 3600e3),
+)
+"""Where the buckets of Istio's proxies end unless somebody changes that, in milliseconds."""
 LARGEST_EDGE = 3_600_000
 """An hour in milliseconds: no histogram's last edge lies beyond it."""
 

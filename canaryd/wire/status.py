@@ -120,12 +120,17 @@ def parse_status(raw: bytes) -> Status:
 
 def render_status(status: Status) -> dict[str, Any]:
     """Return the status as JSON values: camelCase, no nulls but lost bets, at most 32 KiB."""
+    return _fitting(shown(status))
+
+
+def shown(status: Status) -> ShownStatus:
+    """Return the status with the words for people."""
     model = ShownStatus.model_validate(status)
     rollout = status.rollout or status.promoted
     model.progress = f"{status.step.index + 1}/{status.step.count}" if status.step else None
     model.revision = rollout.revision if rollout else None
     model.image = next(iter(rollout.images.values()), None) if rollout else None
-    return _fitting(model)
+    return model
 
 
 def _fitting(model: ShownStatus) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""What a watch delivers, decoded as little as possible: msgspec structs without unused fields."""
+"""What a watch delivers, decoded as little as possible: msgspec structs without unused fields.
+
+JSON has no cycles: the garbage collector need not look at what was decoded (`gc=False`).
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,10 @@ REPLICASETS = "replicasets"
 SERVICES = "services"
 VIRTUALSERVICES = "virtualservices"
 DESTINATIONRULES = "destinationrules"
+
+
+READ = frozenset({"pod-template-hash", "deployment.kubernetes.io/revision"})
+"""The labels and annotations that canaryd reads; the others are not kept."""
 
 
 class Owner(Struct, gc=False, frozen=True, rename="camel"):
@@ -38,8 +45,8 @@ class ManagedFields(Struct, gc=False, frozen=True, rename="camel"):
     subresource: str = ""
 
 
-class Meta(Struct, rename="camel"):
-    """The parts of ObjectMeta that canaryd reads."""
+class Meta(Struct, gc=False, rename="camel"):
+    """The parts of ObjectMeta that canaryd reads; of labels and annotations only `READ`."""
 
     name: str = ""
     namespace: str = ""
@@ -53,13 +60,13 @@ class Meta(Struct, rename="camel"):
     owner_references: list[Owner] = []
 
 
-class ManagedMeta(Meta):
+class ManagedMeta(Meta, gc=False):
     """ObjectMeta with its managed fields."""
 
     managed_fields: list[ManagedFields] = []
 
 
-class CanaryObject(Struct):
+class CanaryObject(Struct, gc=False):
     """A Canary; spec and status are parsed by `wire.canary` and `wire.status` when they change."""
 
     metadata: Meta
@@ -67,7 +74,7 @@ class CanaryObject(Struct):
     status: Raw = Raw(b"{}")
 
 
-class RequestObject(Struct):
+class RequestObject(Struct, gc=False):
     """A CanaryRequest."""
 
     metadata: Meta
@@ -75,14 +82,14 @@ class RequestObject(Struct):
     status: Raw = Raw(b"{}")
 
 
-class ProviderObject(Struct):
+class ProviderObject(Struct, gc=False):
     """An AlertProvider."""
 
     metadata: Meta
     spec: Raw = Raw(b"{}")
 
 
-class TemplateObject(Struct):
+class TemplateObject(Struct, gc=False):
     """An AnalysisTemplate or ClusterAnalysisTemplate; `wire.template` parses it."""
 
     metadata: Meta
@@ -90,7 +97,7 @@ class TemplateObject(Struct):
     status: Raw = Raw(b"{}")
 
 
-class DeploymentSpec(Struct, rename="camel"):
+class DeploymentSpec(Struct, gc=False, rename="camel"):
     """The parts of a Deployment's spec that canaryd reads."""
 
     template: Raw = Raw(b"{}")
@@ -104,7 +111,7 @@ class DeploymentStatus(Struct, gc=False, frozen=True, rename="camel"):
     observed_generation: int = 0
 
 
-class DeploymentObject(Struct):
+class DeploymentObject(Struct, gc=False):
     """A Deployment."""
 
     metadata: Meta
@@ -112,7 +119,7 @@ class DeploymentObject(Struct):
     status: DeploymentStatus = DeploymentStatus()
 
 
-class ReplicaSetSpec(Struct, frozen=True):
+class ReplicaSetSpec(Struct, gc=False, frozen=True):
     """The template that a ReplicaSet stands for."""
 
     template: Raw = Raw(b"{}")
@@ -125,7 +132,7 @@ class ReplicaSetStatus(Struct, gc=False, frozen=True, rename="camel"):
     ready_replicas: int = 0
 
 
-class ReplicaSetObject(Struct):
+class ReplicaSetObject(Struct, gc=False):
     """A ReplicaSet; its label pod-template-hash is the revision."""
 
     metadata: Meta
@@ -133,41 +140,41 @@ class ReplicaSetObject(Struct):
     status: ReplicaSetStatus = ReplicaSetStatus()
 
 
-class ServiceSpec(Struct, frozen=True):
+class ServiceSpec(Struct, gc=False, frozen=True):
     """Which pods a Service selects."""
 
     selector: dict[str, str] = {}
 
 
-class ServiceObject(Struct):
+class ServiceObject(Struct, gc=False):
     """A Service."""
 
     metadata: Meta
     spec: ServiceSpec = ServiceSpec()
 
 
-class VirtualServiceObject(Struct):
+class VirtualServiceObject(Struct, gc=False):
     """A VirtualService; the router reads `spec` as it is."""
 
     metadata: ManagedMeta
     spec: dict[str, Any] = {}
 
 
-class Subset(Struct):
+class Subset(Struct, gc=False):
     """A DestinationRule's subset."""
 
     name: str = ""
     labels: dict[str, str] = {}
 
 
-class DestinationRuleSpec(Struct, frozen=True):
+class DestinationRuleSpec(Struct, gc=False, frozen=True):
     """The host a DestinationRule is for, and its subsets."""
 
     host: str = ""
     subsets: list[Subset] = []
 
 
-class DestinationRuleObject(Struct):
+class DestinationRuleObject(Struct, gc=False):
     """A DestinationRule."""
 
     metadata: Meta

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence, Set
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +14,7 @@ import orjson
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.connect import connect_by_kubeconfig
+from canaryd.model.names import Key
 from tests.adapters.misbehaving import Behaviour, raw
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n"
@@ -25,6 +26,7 @@ class RememberingSink:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Any] = {}
         self.replaced = 0
+        self.changes = 0
         self.heard_of: list[str] = []
         self.failures: list[str | None] = []
         self._news = asyncio.Event()
@@ -38,10 +40,12 @@ class RememberingSink:
 
     def apply(self, kind: str, obj: Any) -> None:
         self.objects[kind, obj.metadata.namespace, obj.metadata.name] = obj
+        self.changes += 1
         self._news.set()
 
     def remove(self, kind: str, namespace: str, name: str) -> None:
         self.objects.pop((kind, namespace, name), None)
+        self.changes += 1
         self._news.set()
 
     def heard(self, kind: str) -> None:
@@ -57,6 +61,11 @@ class RememberingSink:
 
     def within(self, kind: str, namespace: str) -> list[Any]:
         return [obj for key, obj in self.objects.items() if key[:2] == (kind, namespace)]
+
+    def stamp(self, kind: str, namespace: str) -> int:
+        return self.changes
+
+    def concern(self, key: Key, namespaces: Set[str]) -> None: ...
 
     @property
     def names(self) -> set[str]:

@@ -1,21 +1,14 @@
-"""What tiles are asked for, and what is made of good, bad and absurd answers to them."""
+"""What tiles are asked for, and what is made of good and of doubtful answers to them."""
 
 from __future__ import annotations
 
-import asyncio
 import math
 from datetime import timedelta
 
-import orjson
 import promql_parser
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from canaryd.adapters.prometheus import swift, tile_answers, tiles
-from canaryd.adapters.prometheus.answers import Trouble
-from canaryd.adapters.prometheus.edges import spellings
-from canaryd.adapters.prometheus.session import Reply
+from canaryd.adapters.prometheus import swift, tiles
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
 from canaryd.model.names import Key
@@ -35,7 +28,7 @@ from tests.adapters.asking import (
     tile_told,
 )
 from tests.adapters.fakes import NOON
-from tests.adapters.misbehaving import Behaviour, hang, http, json, misbehaving, raw, refused
+from tests.adapters.misbehaving import Behaviour, hang, http, misbehaving, refused
 
 
 def group(*names: str, **changes: object) -> tiles.Group:
@@ -112,22 +105,6 @@ def test_what_is_asked_is_promql(
     assert "b\\\\.c-v1" in query
 
 
-@pytest.mark.parametrize(
-    ("edge", "spelt"),
-    [
-        (50.0, {"50", "50.0"}),
-        (0.5, {"0.5"}),
-        (0.1, {"0.1", "0.10000000000000000555111512312578"}),
-        (600000.0, {"600000", "600000.0"}),
-        (1800000.0, {"1800000", "1800000.0", "1.8e+06"}),
-        (math.inf, {"+Inf"}),
-    ],
-)
-def test_an_edge_is_found_however_it_is_spelt(edge: float, spelt: set[str]) -> None:
-    assert spelt <= set(spellings(edge))
-    assert {float(text) for text in spellings(edge)} == {edge}
-
-
 async def test_a_pod_of_another_revision_is_nobodys() -> None:
     pod = "podinfo-v2-0000-zzzzz"
     made = await tile_told(
@@ -201,30 +178,6 @@ async def test_a_pod_that_is_new_is_told_from_one_that_was_not_scraped() -> None
     }
 
 
-async def test_each_canary_gets_only_the_edges_it_asked_for() -> None:
-    timed = [
-        span("timed", "1", "3", workload=f"{name}-v2", le=le)
-        for name in ("a", "b")
-        for le in ("50.0", "100.0", "+Inf")
-    ]
-    timed += [span("timed peak", "1", "3", workload=f"{name}-v2") for name in ("a", "b")]
-    script = spans(*steady("a"), *steady("b"), *timed)
-    async with misbehaving(script) as server, asking(server) as metrics:
-        asked = [tile_question("a", edges=(50.0,)), tile_question("b", edges=(100.0,))]
-        told = await metrics.tiles(asked, time=TIME)
-    for name, edge in (("a", 50.0), ("b", 100.0)):
-        made = told[Key("demo", name)]
-        assert isinstance(made, Tile)
-        assert {row.edge for row in made.rows} == {None, edge, math.inf}
-
-
-async def test_requests_that_nobody_timed_are_named() -> None:
-    made = await tile_told(spans(*steady()), asked=tile_question(edges=(50.0,)))
-    assert isinstance(made, Tile)
-    assert "istio_request_duration_milliseconds_bucket are missing" in made.reservation
-    assert "native histograms" in made.reservation
-
-
 @pytest.mark.parametrize(
     ("more", "said"),
     [
@@ -274,142 +227,3 @@ async def test_a_dead_server_fails_every_tile_in_words() -> None:
         told = await metrics.tiles(asked, time=TIME)
     assert len(told) == 20
     assert all(isinstance(made, Failed) and made.detail for made in told.values())
-
-
-def spoilt(form: str, place: int, **changes: object) -> list[Line]:
-    """A healthy answer with one line changed; `value` is that at the end."""
-    made = steady() if form == "matrix" else exactly()
-    if form == "matrix" and "value" in changes:
-        early = made[place]["values"][0]
-        changes["values"] = [early, changes.pop("value")]
-    made[place] = {**made[place], **changes}
-    return made
-
-
-LABELS: Line = line("counts", "1")["metric"]
-UNCERTAIN = [one for one in steady() if one["metric"]["part"] != "seen"]
-BAD_VALUES = ["NaN", "+Inf", "-Inf", "-1", "-0.0001", "nan", "Infinity", "1e400"]
-NO_VALUES: list[object] = ["", "ten", None, 10, 10.5, True, [], {}, "0x1g", "1 2"]
-BAD_PAIRS: list[object] = [None, [], [1], "12", 7, {}, [[], []], {"1": "2"}]
-BAD_METRICS: list[object] = [
-    None, [], "x", 3, {}, {"part": "counts"}, {**LABELS, "pod": 7}, {**LABELS, "pod": None},
-    {**LABELS, "response_code": 200}, {**LABELS, "destination_workload": ["x"]},
-    {**LABELS, "destination_workload": {}}, {**LABELS, "le": "x"}, {**LABELS, "le": "NaN"},
-    {**LABELS, "le": None}, {**LABELS, "le": 50}, {"pod": "x"},
-]  # fmt: skip
-BAD_LINES: list[object] = [None, 1, "x", [], {}, {"value": [1, "1"]}, {"metric": LABELS}, [[]]]
-BAD_RESULTS: list[object] = [None, {}, "x", 7, True, [None], [[]], ["x"], {"a": 1}]
-BAD_DATA: list[object] = [None, [], "x", 7, {}, {"resultType": "vector"}, {"result": []}]
-BAD_KINDS: list[object] = ["scalar", "string", "streams", "", None, 3, [], {}]
-BAD_BODIES: list[object] = [None, [], "x", 7, {}, {"status": "error"}, {"status": "success"}]
-BAD_BYTES = [
-    b"",
-    b"{",
-    b"<html>",
-    b"\xff\xfe",
-    b"null",
-    b"NaN",
-    b"[" * 5000,
-    b'{"status":"success"',
-]
-STATUSES = [201, 204, 301, 302, 400, 401, 403, 404, 408, 418, 422, 429, 500, 502, 503, 504]
-
-
-def malformed(form: str) -> list[tuple[str, Behaviour]]:
-    """Answers to a query of that form."""
-    told = spans if form == "matrix" else lines
-    end, healthy = NOON.timestamp(), steady() if form == "matrix" else exactly()
-
-    def result(value: object, kind: object = form) -> Behaviour:
-        return json({"status": "success", "data": {"resultType": kind, "result": value}})
-
-    def one(place: int, **changes: object) -> Behaviour:
-        return told(*spoilt(form, place, **changes))
-
-    made: list[tuple[str, Behaviour]] = []
-    for place in (0, 1, 2, 3):
-        made += [(f"{v} in {place}", one(place, value=[end, v])) for v in BAD_VALUES]
-    made += [(f"value {v!r}", one(0, value=[end, v])) for v in NO_VALUES]
-    made += [(f"pair {v!r}", one(0, value=v)) for v in BAD_PAIRS]
-    made += [(f"metric {v!r}"[:40], one(0, metric=v)) for v in BAD_METRICS]
-    made += [(f"line {v!r}"[:40], told(*healthy, v)) for v in BAD_LINES]
-    made += [(f"stamp {v}", one(1, value=[end, v])) for v in ("1e12", "9e99", "-5")]
-    made += [(f"result {v!r}", result(v)) for v in BAD_RESULTS]
-    made += [(f"data {v!r}", json({"status": "success", "data": v})) for v in BAD_DATA]
-    made += [(f"kind {v!r}", result([], v)) for v in BAD_KINDS]
-    made += [(f"body {v!r}", json(v)) for v in BAD_BODIES]
-    made += [(f"bytes {v[:9]!r}", http(200, v)) for v in BAD_BYTES]
-    made += [(f"status {v}", http(v, b"{}")) for v in STATUSES]
-    made += [("twice", told(*healthy, healthy[0]))]
-    native = {"metric": LABELS, "histogram": [1, {}], "histograms": [[1, {}]]}
-    made += [("native", told(*healthy, native))]
-    made += [("cut", raw(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{", close=True))]
-    made += [("nothing", raw(b"", close=True)), ("garbage", raw(b"\x00" * 99, close=True))]
-    return made
-
-
-MALFORMED = [
-    pytest.param(form, behaviour, id=f"{form} {number} {name}")
-    for form in ("matrix", "vector")
-    for number, (name, behaviour) in enumerate(malformed(form))
-]
-
-
-@pytest.mark.parametrize(("form", "behaviour"), MALFORMED)
-async def test_a_malformed_answer_is_a_failure_with_words(form: str, behaviour: Behaviour) -> None:
-    seen: list[object] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, what: seen.append(what))
-    script = (behaviour,) if form == "matrix" else (spans(*UNCERTAIN), behaviour)
-    made = await tile_told(*script, deadline=2)
-    assert isinstance(made, Failed), made
-    assert made.answered is not Answered.VALUE
-    assert made.detail
-    assert not seen
-
-
-def test_there_are_more_than_a_hundred_malformed_answers() -> None:
-    assert len(MALFORMED) > 100
-
-
-anything = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 1 << 53) | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner),
-    max_leaves=12,
-)
-values = st.sampled_from(["1", "2.5", "NaN", "-1"]) | anything
-instants = st.sampled_from([NOON.timestamp(), NOON.timestamp() - 10]) | anything
-points = st.tuples(instants, values)
-parts = st.sampled_from(["counts", "timed", "end", "start", "seen", "peak", "timed peak", "warm"])
-nearly = st.fixed_dictionaries(
-    {
-        "metric": st.fixed_dictionaries(
-            {"part": parts, **{name: st.just(LABELS[name]) for name in LABELS if name != "part"}},
-            optional={
-                "le": st.sampled_from(["+Inf", "50", "50.0"]) | anything,
-                "response_code": st.just("200") | anything,
-            },
-        )
-        | anything,
-        "value": points,
-        "values": st.lists(points, max_size=3) | anything,
-    }
-)
-
-
-@settings(max_examples=300, deadline=None)
-@given(result=st.lists(nearly | anything, max_size=6))
-@pytest.mark.parametrize("form", ["matrix", "vector"])
-def test_whatever_comes_is_a_tile_or_words(form: str, result: list[object]) -> None:
-    body = {"status": "success", "data": {"resultType": form, "result": result}}
-    reply = Reply(200, "application/json", orjson.dumps(body, default=str))
-    start = NOON - timedelta(seconds=10)
-    matrix = form == "matrix"
-    found = swift.read(reply, start=start, end=NOON) if matrix else tile_answers.read(reply)
-    if isinstance(found, Trouble):
-        assert found.reading.detail
-        return
-    made = tile_answers.tile_of(found, tile_question(), time=TIME, closely=not matrix)
-    if isinstance(made, Failed):
-        assert made.detail
-    if isinstance(made, Tile):
-        assert all(0 <= row.count < math.inf for row in made.rows)

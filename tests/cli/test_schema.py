@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from canaryd.cli.schema import crds, lint
 from canaryd.wire.crd import crd_documents
-from tests.wire.bad_objects import (
+from tests.wire.objects import (
     GONE,
     TEMPLATED,
     analysis,

@@ -140,13 +140,18 @@ class Mesh:
 
 
 def labelled(pod: Pod, code: str) -> dict[str, str]:
+    return labelled_as(pod.name, pod.workload, code)
+
+
+def labelled_as(pod: str, workload: str, code: str) -> dict[str, str]:
+    """The labels of a pod's series of this code."""
     code, _, client = code.partition("@")
     return {
         "reporter": "destination",
-        "destination_workload": pod.workload,
+        "destination_workload": workload,
         "destination_workload_namespace": "demo",
         "destination_service_name": "app",
-        "pod": pod.name,
+        "pod": pod,
         "response_code": code,
         "source_workload": client or "gateway",
     }

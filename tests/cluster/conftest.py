@@ -11,9 +11,17 @@ from tests.cluster.connecting import connect, farewell
 from tests.cluster.daemon import Daemon, install
 from tests.cluster.release import Release
 from tests.world.fixtures import namespace, world
+from tests.world.prometheus import Version
 from tests.world.world import World
 
 __all__ = ["connect", "farewell", "namespace", "world"]
+
+
+@pytest.fixture(scope="module", params=["2", "3"])
+def version(request: pytest.FixtureRequest) -> Version:
+    """Of Prometheus; for tests that start their own."""
+    chosen: Version = request.param
+    return chosen
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,10 @@ import orjson
 import pytest
 
 from canaryd.wire.status import parse_status, render_status
-from tests.wire.bad_objects import BAD_OBJECTS, GOOD_OBJECTS, Bad, canary, request
-from tests.wire.test_status import FULL, bits
+from tests.wire.bad_objects import BAD_OBJECTS, Bad
+from tests.wire.good_objects import GOOD_OBJECTS
+from tests.wire.objects import canary, request
+from tests.wire.statuses import FULL, bits
 from tests.world.world import World
 
 pytestmark = pytest.mark.cluster

@@ -23,7 +23,7 @@ from canaryd.model.names import Key, SlotName, Weight
 from canaryd.model.snapshot import Routing
 from canaryd.wire.watch import OBJECTS, REQUESTS, SERVICES, VIRTUALSERVICES
 from tests.adapters.kube import RememberingSink, running
-from tests.adapters.test_istio_router import spec
+from tests.adapters.routes import spec
 from tests.cluster.connecting import Connect, open_sockets
 from tests.cluster.daemon import NAMESPACE
 from tests.world.api import path_of
@@ -133,15 +133,16 @@ async def test_a_restart_of_the_api_server_loses_nothing(
     async with connect() as api, reflected(api, VIRTUALSERVICES) as sink:
         await asyncio.to_thread(installed.parts["apiserver"].restart)
         path = path_of(VIRTUALSERVICES, namespace, "podinfo")
-        await asyncio.to_thread(
+        changed = await asyncio.to_thread(
             installed.wait_for,
             lambda: installed.api.patch(path, {"metadata": {"labels": {"seen": "yes"}}}),
             "the API server to take a write",
         )
+        version = changed["metadata"]["resourceVersion"]
         await sink.until(
             lambda: (
-                sink.objects[VIRTUALSERVICES, namespace, "podinfo"].metadata.labels.get("seen")
-                == "yes"
+                sink.objects[VIRTUALSERVICES, namespace, "podinfo"].metadata.resource_version
+                == version
             ),
             seconds=60,
         )

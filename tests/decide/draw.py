@@ -94,6 +94,12 @@ def scene(*parts: st.SearchStrategy[Event]) -> st.SearchStrategy[Scene]:
 push = pushing(0.0, 4.0, 40.0, 130.0)
 loss = event("lose", st.just(True), st.just(0), st.sampled_from([3.0, 50.0]))
 edit = event("edit_weights", shares)
+edit_gates = event(
+    "edit_gates",
+    st.integers(0, 1),
+    st.sampled_from([0.0, 1.1, 1.1, 1.5, 3.0]),
+    st.sampled_from([0.02, 0.03, 0.05]),
+)
 scenes = st.one_of(
     scene(push),
     scene(push),
@@ -116,6 +122,9 @@ scenes = st.one_of(
     scene(event("suspend", flag)),
     scene(event("suspend", st.just(True)), st.one_of(edit, loss, push)),
     scene(event("edit_steps", walks, st.integers(1, 3))),
+    scene(edit_gates),
+    scene(edit_gates, event("edit_alpha", st.sampled_from([0.001, 0.01]))),
+    scene(event("edit_steps", walks, st.integers(1, 3)), edit_gates),
     scene(event("skip_analysis", st.sampled_from([False, False, True]))),
     scene(event("silence", st.just(True)), push | edit | loss, event("silence", st.just(False))),
     scene(event("silence", st.just(True))),

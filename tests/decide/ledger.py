@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from math import log
 
 from canaryd.decide.draft import Draft
@@ -12,12 +12,12 @@ from canaryd.decide.gates import take_in_tiles
 from canaryd.decide.strands import DOUBTFUL, against, bound, in_favour
 from canaryd.decide.weigh import RULE_OF_THREE
 from canaryd.model.answered import Answered
-from canaryd.model.evidence import Evidence
-from canaryd.model.gates import Compare
+from canaryd.model.evidence import Evidence, GateEvidence
+from canaryd.model.gates import Compare, EvidenceGate
 from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.snapshot import Snapshot
 from canaryd.model.spec import Otherwise
-from canaryd.model.status import Phase, Status, StepState
+from canaryd.model.status import Phase, Rollout, Status, StepState
 from canaryd.model.tile import Background, Row, Tile
 from tests.decide.books import Books, demand
 from tests.decide.build import sec
@@ -27,6 +27,7 @@ from tests.decide.world import Quality
 
 NEAR = SCRAPE + sec(6)
 """A change of the weight that is further away from a tile excuses nothing."""
+LONG_AGO, NEVER = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 EVIDENTLY = ("WorseThanPrimary", "ObjectiveMissed")
 
 
@@ -47,11 +48,24 @@ def faulty(tile: Tile) -> bool:
 
 
 @dataclass
+class Edited:
+    """What a gate's evidence is about, and between which instants it began anew."""
+
+    rule: EvidenceGate
+    alpha: float
+    first: datetime = LONG_AGO
+    last: datetime = LONG_AGO
+    pending: datetime | None = None
+    """Since when it may have, because it is not sure that an edit was looked at."""
+
+
+@dataclass
 class Ledger(Books):
     """Every rule on evidence that must hold after each step of a history."""
 
     begun: dict[str, datetime] = field(default_factory=dict)
     moved: list[datetime] = field(default_factory=list)
+    amended: dict[tuple[str, str], Edited] = field(default_factory=dict)
     noted: set[datetime] = field(default_factory=set)
     """Changes that were suspected: after a crash nobody knows when a write came through."""
 
@@ -99,7 +113,9 @@ class Ledger(Books):
             fresh = old is None or before.rollout is None
             begun = new.counted_until if fresh else min(begun, new.counted_until)
             self.begun[after.rollout.id] = begun
-            self.totals(snap, new, after.rollout.revision, begun)
+            self.gate_edits(snap, after.rollout.id, old, new)
+            for gate in new.gates:
+                self.totals(gate, new, after.rollout, begun)
         if not same_rollout(before, after) or old is None:
             return
         if new is None:
@@ -120,28 +136,48 @@ class Ledger(Books):
         ends = [old.counted_until, *(t.end for t in self.follows(snap, old.counted_until))]
         demand(new.counted_until == ends[-1], "a tile was skipped, or is taken in too late")
 
-    def totals(self, snap: Snapshot, new: Evidence, revision: str, begun: datetime) -> None:
-        """What was counted is what was there: each tile once, and none next to a change."""
-        gates = [gate for gate in new.gates if gate.strands and gate.strands[0].edge is None]
-        if not gates:
+    def gate_edits(self, snap: Snapshot, rollout: str, old: Evidence | None, new: Evidence) -> None:
+        """Which gates mean something else than before: their evidence begins anew, now or soon."""
+        rules = snap.spec.analysis.evidence
+        looked = old is not None and old.gates != new.gates
+        judged = looked and self.weighed(snap)[0] is not None
+        for rule in rules.gates:
+            known = self.amended.setdefault((rollout, rule.name), Edited(rule, rules.alpha))
+            if (known.rule, known.alpha) == (rule, rules.alpha) or old is None:
+                continue
+            since, until = known.pending or old.counted_until, old.counted_until
+            if judged:
+                self.amended[rollout, rule.name] = Edited(rule, rules.alpha, since, until)
+            else:
+                known.pending, known.last = since, NEVER
+
+    def totals(self, gate: GateEvidence, new: Evidence, rollout: Rollout, begun: datetime) -> None:
+        """What was counted is what was there: each tile once, and none next to a change.
+
+        A gate that was edited has counted since then only, the others all along.
+        """
+        if not gate.strands or gate.strands[0].edge is not None:
             return
+        edit = self.amended.get((rollout.id, gate.name))
+        first_of, last_of = (edit.first, edit.last) if edit else (LONG_AGO, LONG_AGO)
         least = most = 0.0
         start = begun
         while start < new.counted_until:
-            told = self.meter.delivered.get((revision, start), [])
+            told = self.meter.delivered.get((rollout.revision, start), [])
             demand(told, "a tile was taken in that never came")
             values = [worth(tile) for tile in told]
             first, last = start - self.meter.skew, told[0].end - self.meter.skew
             scraped = [pod.at_end for tile in told for pod in tile.pods if pod.at_end]
             seen_until = max(scraped, default=told[0].end) - self.meter.skew
-            if not any(first < at < seen_until for at in self.moved) and not all(map(faulty, told)):
+            moved = any(first < at < seen_until for at in self.moved)
+            if start >= first_of and not moved and not all(map(faulty, told)):
                 most += max(values)
             changes = (*(epoch.at for epoch in self.meter.epochs), *self.noted)
             near = any(first - NEAR <= at <= last + NEAR for at in changes)
-            if not near and not any(map(faulty, told)):
+            if start >= last_of and not near and not any(map(faulty, told)):
                 least += min(values)
             start = told[0].end
-        total = gates[0].strands[0].total
+        total = gate.strands[0].total
         seen = total.canary + total.primary
         demand(seen <= most + 1e-6, f"{seen} requests are evidence, {most} could be")
         demand(seen >= least - 1e-6, f"{seen} requests are evidence, {least} must be")

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from canaryd.decide.draft import Draft
 from canaryd.decide.engine import by_phase, decide
+from canaryd.decide.strands import terms
 from canaryd.model.decision import Decision
 from canaryd.model.evidence import Evidence, GateEvidence
 from canaryd.model.gates import Evidential, Tolerance
@@ -124,6 +125,30 @@ def impatient(snap: Snapshot, now: datetime) -> Decision:
     )
 
 
+def unmoved(snap: Snapshot, now: datetime) -> Decision:
+    """What was bet on a gate's old terms is taken for bets on its new ones."""
+    evidence = snap.status.evidence
+    if evidence is None:
+        return decide(snap, now)
+    gates = tuple(replace(gate, terms=None) for gate in evidence.gates)
+    return decide(
+        replace(snap, status=replace(snap.status, evidence=replace(evidence, gates=gates))), now
+    )
+
+
+def all_anew(snap: Snapshot, now: datetime) -> Decision:
+    """One gate is edited, and all of them begin anew."""
+    evidence, rules = snap.status.evidence, snap.spec.analysis.evidence
+    if evidence is None:
+        return decide(snap, now)
+    today = {rule.name: terms(rule, rules) for rule in rules.gates}
+    same = all(gate.terms in (None, today.get(gate.name)) for gate in evidence.gates)
+    kept = evidence.gates if same else ()
+    return decide(
+        replace(snap, status=replace(snap.status, evidence=replace(evidence, gates=kept))), now
+    )
+
+
 def patient(draft: Draft) -> Draft:
     """Most requests fail, and more of them are waited for."""
     judged = by_phase(draft)
@@ -162,6 +187,8 @@ PLANTED_COUNTING: Mapping[str, Engine] = {
     "goes on with what is proven to be bad": with_phase(blind),
     "goes on while most requests fail": with_phase(patient),
     "goes on undecided": impatient,
+    "keeps the evidence of a gate that was edited": unmoved,
+    "begins all gates anew when one is edited": all_anew,
     "is content with a step that could be much worse": ruled(
         lambda r: replace(r, margin=Tolerance(40.0, 0.3))
     ),

@@ -10,6 +10,7 @@ from enum import Enum
 import orjson
 
 from canaryd.decide.engine import decide
+from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.decide.outcome import next_status, worth_writing
 from canaryd.model.decision import Decision, RequestState
@@ -51,6 +52,8 @@ class Run:
     meter: Meter = field(init=False)
     generation: int = 1
     wake: datetime | None = None
+    last: tuple[Snapshot, Decision] | None = None
+    """The last reconcile, if nothing came in between."""
     watchman: Watchman = field(init=False)
 
     def __post_init__(self) -> None:
@@ -94,6 +97,7 @@ class Run:
         self.watchman.told_clock = self.counter.learnt
         self.watchman.told_background = self.counter.background
         decision = self.engine(snap, self.cluster.now)
+        self.last = None
         if crash and crash[0] is Crash.BEFORE_ACT:
             return self.die(crash[1])
         for action in decision.actions:
@@ -115,6 +119,7 @@ class Run:
         self.collector.want(decision.observe, self.cluster.now)
         self.counter.want(decision.count, self.cluster.now)
         self.wake = decision.wake_at
+        self.last = (snap, decision)
         return bool(write or decision.actions or done)
 
     def write(self, after: Status) -> None:
@@ -136,7 +141,24 @@ class Run:
         for _ in range(16):
             if not self.reconcile():
                 return
+            if self.last is not None and stands(*self.last, self.snapshot()):
+                self.nothing_left(self.last[1])
+                return
         raise AssertionError("it never comes to rest: every write leads to another")
+
+    def nothing_left(self, done: Decision) -> None:
+        """What stands is not decided again: that would have to say the same."""
+        snap = self.snapshot()
+        again = self.engine(snap, self.cluster.now)
+        demand(not again.actions, f"not all was written: {again.actions}")
+        demand(not again.tidings and not again.answers, "not all was told")
+        demand(not self.outcome(snap, again)[1], "not all was written down")
+        demand(again.observe == done.observe, "something else is to be asked for")
+        since = again.count.since if again.count is not None else None
+        counted = replace(done.count, since=since) if done.count is not None else None
+        demand(again.count == counted, "something else is to be counted")
+        late = again.wake_at is not None and (done.wake_at is None or done.wake_at > again.wake_at)
+        demand(not late, f"a timer is missing: {again.wake_at}, not {done.wake_at}")
 
     # --- time ---
 

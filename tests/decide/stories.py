@@ -5,6 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from canaryd.model.gates import (
+    Compare,
+    Counted,
+    EvidenceGate,
+    Evidential,
+    Objective,
+    Tolerance,
+)
 from canaryd.model.names import Revision
 from canaryd.model.snapshot import Verb
 from canaryd.model.spec import Spec, Step
@@ -91,6 +99,28 @@ class Teller:
 
     def edit_steps(self, walk: tuple[Step, ...], threshold: int) -> None:
         analysis = replace(self.run.spec.analysis, steps=walk, threshold=threshold)
+        self.edit(replace(self.run.spec, analysis=analysis))
+
+    def edit_gates(self, which: int, ratio: float, most: float) -> None:
+        """One evidence gate means something else from now on; the others stay."""
+        evidence = self.run.spec.analysis.evidence
+        if not evidence.gates:
+            return
+        place = which % len(evidence.gates)
+        gate = evidence.gates[place]
+        made: EvidenceGate = (
+            Objective(gate.name, Counted.ERRORS, most)
+            if ratio == 0
+            else Compare(gate.name, gate.counted, Tolerance(ratio, most))
+        )
+        gates = (*evidence.gates[:place], made, *evidence.gates[place + 1 :])
+        self.judge_by(replace(evidence, gates=gates))
+
+    def edit_alpha(self, alpha: float) -> None:
+        self.judge_by(replace(self.run.spec.analysis.evidence, alpha=alpha))
+
+    def judge_by(self, evidence: Evidential) -> None:
+        analysis = replace(self.run.spec.analysis, evidence=evidence)
         self.edit(replace(self.run.spec, analysis=analysis))
 
     def skip_analysis(self, wish: bool) -> None:

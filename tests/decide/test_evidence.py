@@ -198,3 +198,13 @@ def test_several_edges_weigh_as_the_mean_of_their_odds() -> None:
     assert mean_log([-math.inf]) == -math.inf
     assert mean_log([math.log(3), -math.inf, math.log(9)]) == pytest.approx(math.log(4))
     assert mean_log([4000.0, 4000.0, -4000.0]) == pytest.approx(4000 + math.log(2 / 3))
+
+
+def test_what_is_left_to_bet_after_days_is_too_little_to_share_out_and_nothing_breaks() -> None:
+    """A rollout may wait for a person over a long weekend: 30,000 tiles of ten seconds."""
+    process = EProcess().release(0.75)
+    for _ in range(30_000):
+        process = process.release(0.03 * process.reserve)
+    assert process.reserve < 1e-300
+    assert process.log_e == pytest.approx(0)
+    assert process.update(5, 100, 9, 900, 1.0).log_e > 1

@@ -81,11 +81,15 @@ def test_evidence_that_nobody_looks_at_is_written_once_a_minute_as_well() -> Non
     assert not written(capped, 500)[1]
 
 
-def test_a_verdict_is_written_at_once_and_a_step_takes_its_evidence_along() -> None:
+def test_that_all_is_well_waits_a_minute_at_most_and_a_step_takes_its_evidence_along() -> None:
     first, _ = written(weighed(a_tile(0, **FEW)), 11)
     snap = replace(weighed(*tiles(1, canary=(1, 4000), primary=(9, 36_000))), status=first)
     passed, write = written(snap, 21)
-    assert (passed.gates[0].verdict, write) == (Verdict.PASS, True)
+    assert (passed.gates[0].verdict, write) == (Verdict.PASS, False)
+    at = decide(snap, after(21)).wake_at
+    assert at is not None
+    assert at <= after(71)
+    assert written(snap, 71)[1]
     entered, write = written(weighed(*tiles(*range(7), canary=(1, 400), primary=(9, 3600))), 71)
     assert write
     assert entered.step is not None

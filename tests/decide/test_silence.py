@@ -25,6 +25,7 @@ from tests.decide.build import (
 from tests.decide.counted import (
     BAD,
     ERRORS,
+    EVEN,
     SILENT,
     after,
     counting,
@@ -142,3 +143,18 @@ def test_the_policy_for_no_requests_applies_after_its_time(
 ) -> None:
     spec = judged_by(ERRORS, no_data=policy)
     assert told(decide(weighed(*many(3, **NOBODY), spec=spec), after(at))) == news
+
+
+@pytest.mark.parametrize(
+    ("rate", "silent_for", "holds"),
+    [(0.0, 3, True), (100.0, 3, True), (1 / 60, 29, False), (1 / 60, 31, True), (0.01, 60, True)],
+)
+def test_a_service_that_is_seldom_called_does_not_flap_into_a_hold(
+    rate: float, silent_for: int, holds: bool
+) -> None:
+    """None of five requests came that the last hour promises; or `noData.after` is over."""
+    known = {"background": replace(EVEN, rate=rate)}
+    quiet = many(silent_for, canary=(0, 0), primary=(0, 0))
+    snap = weighed(*quiet, status=known, counted=known)
+    decision = decide(snap, after(10 * silent_for + 1))
+    assert (held(decision) is HoldReason.NO_CANARY_DATA) is holds

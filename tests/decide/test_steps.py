@@ -17,6 +17,7 @@ from tests.decide.build import (
     NEW,
     OLD,
     PRIMARY,
+    RATE,
     SEEN,
     T0,
     V1,
@@ -233,7 +234,17 @@ def test_the_clock_starts_when_the_weight_is_live() -> None:
     decision = decide(at_step(samples=answers()), T0 + MINUTE)
     assert decision.status.step is not None
     assert decision.status.step.live_since == decision.status.step.running_since == T0 + MINUTE
-    assert decision.wake_at == T0 + 2 * MINUTE
+    assert decision.observe[0].first_at == T0 + 2 * MINUTE
+    assert decision.wake_at is None, "the sample that must be waited for comes then"
+
+
+def test_a_stay_that_outlasts_its_samples_is_ended_by_a_timer() -> None:
+    often = a_spec(an_analysis(metrics=(replace(RATE, interval=sec(20)),)))
+    entered = decide(at_step(spec=often, samples=answers()), T0 + MINUTE)
+    assert entered.wake_at == T0 + 2 * MINUTE
+    judged = at_step(samples=answers(a_sample(100, 60)))
+    longer = a_spec(an_analysis(steps=steps(10, 50, 100, least=2 * MINUTE)))
+    assert decide(replace(judged, spec=longer), T0 + MINUTE).wake_at == T0 + 2 * MINUTE
 
 
 def test_a_hold_stops_the_clock_and_what_ran_counts() -> None:

@@ -12,9 +12,20 @@ import pytest
 from canaryd.decide.trial import Course, Outcome, Source, trial
 from canaryd.model.gates import EvidenceGate, Evidential
 from canaryd.model.spec import Step
-from canaryd.model.tile import Background, Tile
+from canaryd.model.tile import Background, Row, Tile
 from tests.decide.build import MINUTE, T0, sec, steps
-from tests.decide.counted import BAD, ERRORS, EVEN, EVERY, FEW, LATENCY, SLO, a_tile, after
+from tests.decide.counted import (
+    BAD,
+    ERRORS,
+    EVEN,
+    EVERY,
+    FEW,
+    LATENCY,
+    SLO,
+    THIN,
+    a_tile,
+    after,
+)
 
 LAG = sec(1)
 FINE: dict[str, Any] = {"canary": (1, 400), "primary": (9, 3600)}
@@ -145,11 +156,50 @@ def test_at_full_weight_an_objective_counts() -> None:
     assert (found.failed, found.step) == ("slo", 1)
 
 
-def test_without_a_known_background_a_bad_canary_takes_longer_to_see() -> None:
-    worse = always(canary=(5, 100))
-    slower, known = walked(worse, known=None), walked(worse)
-    assert slower.failed == known.failed == "errors"
-    assert slower.after > known.after
+@pytest.mark.parametrize("known", [None, THIN], ids=["unknown", "thin"])
+def test_where_nobody_knows_how_pods_differ_a_bad_canary_waits_for_a_person(
+    known: Background | None,
+) -> None:
+    worse = by_step(lambda step: BAD, until=after(900))
+    found = walked(worse, known=known)
+    assert (found.failed, found.finished, found.step) == (None, False, 0)
+    assert found.undecided
+    assert (walked(worse).failed, walked(worse).undecided) == ("errors", False)
+
+
+def test_an_objective_that_the_primary_misses_as_well_is_not_the_canarys_fault() -> None:
+    missed: dict[str, Any] = {"canary": (10, 100), "primary": (90, 900)}
+    found = walked(by_step(lambda step: missed, until=after(900)), course(SLO))
+    assert (found.failed, found.finished, found.step) == (None, False, 0)
+    alone = by_step(lambda step: BAD, until=after(900))
+    assert walked(alone, course(SLO)).failed == "slo"
+
+
+def test_a_canary_that_gets_no_request_is_waited_for() -> None:
+    silent = by_step(lambda step: {"canary": (0, 0)}, until=after(900))
+    found = walked(silent)
+    assert (found.failed, found.finished, found.step) == (None, False, 0)
+
+
+def test_counts_that_belong_to_nobody_hold_it() -> None:
+    def lost(start: datetime, step: Step) -> Tile | None:
+        tile = always(**FINE)(start, step)
+        if tile is None or start >= after(900):
+            return None
+        return replace(tile, rows=(*tile.rows, Row("unknown", "", 3.0, code="503")))
+
+    found = walked(lost)
+    assert (found.failed, found.finished, found.canary_requests) == (None, False, 0)
+
+
+def test_what_nobody_may_be_blamed_for_takes_no_time_of_the_step() -> None:
+    def outage(start: datetime, step: Step) -> Tile | None:
+        tile = always(**FINE)(start, step)
+        if tile is not None and after(20) <= start < after(50):
+            return replace(tile, rows=(*tile.rows, Row("unknown", "", 3.0, code="503")))
+        return tile
+
+    assert walked(outage).after == walked(always(**FINE)).after + sec(30)
 
 
 def test_latencies_that_nobody_knows_rest_on_no_requests() -> None:

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from canaryd.decide.engine import NOT_THE_STEPS_TIME
 from canaryd.decide.moves import TOLD_AS
-from canaryd.model.status import CapReason, HoldReason, Phase, Verdict
+from canaryd.model.status import NOT_THE_STEPS_TIME, CapReason, HoldReason, Phase, Verdict
 from canaryd.wire.canary import INVALID_SPEC
 from tests.docs.pages import DOCS, ROOT, rows
 

@@ -22,7 +22,7 @@ from canaryd.ports import Provider
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from canaryd.wire.status import render_status
-from tests.wire.bad_objects import CANARY
+from tests.wire.objects import CANARY
 
 KEY = Key("demo", "podinfo")
 START = datetime(2030, 1, 1, tzinfo=UTC)

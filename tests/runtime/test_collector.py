@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import TaskGroup
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from typing_extensions import override
 
 from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key, SlotName
-from canaryd.model.snapshot import Snapshot
-from canaryd.model.spec import Spec
+from canaryd.model.question import Question
+from canaryd.model.snapshot import Sample, Snapshot
+from canaryd.model.spec import Bounds, Spec
 from canaryd.model.status import Status
 from canaryd.runtime.collector import Collector
 from canaryd.runtime.store import Store
@@ -36,7 +40,7 @@ async def run(clock: HandClock, collector: Collector, until: float) -> None:
     """Let the time pass, second by second; answers arrive between two of them."""
     while clock.seconds < until:
         clock.seconds += 1
-        await collector.tick()
+        collector.tick()
         for _ in range(3):
             await asyncio.sleep(0)
 
@@ -64,6 +68,23 @@ async def test_it_asks_once_per_interval_and_never_before_the_first_instant() ->
     assert dues == [START + number * MINUTE for number in (1, 2, 3, 4)]
 
 
+async def test_it_is_called_only_when_something_is_due() -> None:
+    clock, metrics = HandClock(), Metrics()
+    known = store(clock)
+    wakes: list[datetime] = []
+    async with TaskGroup() as tasks:
+        collector = Collector(
+            store=known, servers=Servers(metrics), clock=clock, tasks=tasks, wake=wakes.append
+        )
+        collector.want(a_snapshot(known), (WISH,))
+        for minute in (1, 2, 3):
+            assert min(wakes) == START + minute * MINUTE
+            clock.seconds = 60 * minute
+            wakes.clear()
+            await run(clock, collector, 60 * minute + 1)
+    assert len(metrics.asked) == 3
+
+
 async def test_an_answer_of_an_earlier_step_is_dropped() -> None:
     clock, metrics = HandClock(), Metrics()
     known = store(clock)
@@ -72,7 +93,7 @@ async def test_an_answer_of_an_earlier_step_is_dropped() -> None:
         collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         collector.want(snap, (WISH,))
         clock.seconds = 61
-        await collector.tick()
+        collector.tick()
         collector.want(snap, (replace(WISH, first_at=START + 3 * MINUTE),))
     assert known.samples == {}
 
@@ -145,7 +166,7 @@ async def test_what_cannot_be_asked_at_all_is_answered_at_once_and_nobody_is_ask
     async with TaskGroup() as tasks:
         collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
         collector.want(a_snapshot(known), (refused,))
-        await collector.tick()
+        collector.tick()
     sample = known.samples[KEY]["request-success-rate"]
     assert (sample.answered, sample.detail) == (Answered.REFUSED, refused.refusal)
     assert metrics.requests == 0
@@ -161,3 +182,121 @@ async def test_a_templates_own_variables_are_filled_in_as_strings() -> None:
         collector.want(a_snapshot(known), (asked,))
         await run(clock, collector, 62)
     assert metrics.asked[0][0].query == 'queue_depth{queue="or\\x22ders", namespace="demo"}'
+
+
+TWO = (WISH, replace(WISH, metric="request-duration"))
+
+
+class Slow(Metrics):
+    """Answers one metric when it is let go, with the values that are set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let_go = asyncio.Event()
+        self.values = {"request-success-rate": 99.9, "request-duration": 1.0}
+
+    @override
+    async def ask(self, questions: Sequence[Question]) -> Mapping[tuple[Key, str], Sample]:
+        self.asked.append(list(questions))
+        if questions[0].metric == "request-duration":
+            await self.let_go.wait()
+        return {
+            (q.key, q.metric): Sample(q.metric, self.answered, q.due, q.window, value)
+            for q in questions
+            for value in [self.values[q.metric]]
+        }
+
+
+async def turn(clock: HandClock, collector: Collector, at: float) -> None:
+    """Be called at that second, and let answers arrive."""
+    clock.seconds = at
+    collector.tick()
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+async def test_answers_to_one_instant_wake_the_canary_once() -> None:
+    clock, metrics, queued = HandClock(), Slow(), list[Key]()
+    metrics.let_go.set()
+    known = store(clock, queued)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), TWO)
+        queued.clear()
+        await turn(clock, collector, 60)
+    assert queued == [KEY]
+    assert set(known.samples[KEY]) == {"request-success-rate", "request-duration"}
+
+
+async def test_a_good_answer_waits_half_a_second_for_a_slow_one_and_a_bad_one_not_at_all() -> None:
+    clock, metrics, queued, wakes = HandClock(), Slow(), list[Key](), list[datetime]()
+    known = store(clock, queued)
+    async with TaskGroup() as tasks:
+        collector = Collector(
+            store=known, servers=Servers(metrics), clock=clock, tasks=tasks, wake=wakes.append
+        )
+        collector.want(a_snapshot(known), TWO)
+        queued.clear()
+        await turn(clock, collector, 60)
+        assert queued == []
+        assert START + timedelta(seconds=60.5) in wakes
+        await turn(clock, collector, 60.4)
+        assert queued == []
+        await turn(clock, collector, 60.5)
+        assert queued == [KEY]
+        metrics.let_go.set()
+        await turn(clock, collector, clock.seconds)
+        assert queued == [KEY, KEY], "the slow one comes by itself"
+        metrics.let_go.clear()
+        metrics.values["request-success-rate"] = 10.0
+        queued.clear()
+        await turn(clock, collector, 120)
+        assert queued == [KEY]
+        metrics.let_go.set()
+
+
+async def test_an_answer_that_waits_is_dropped_when_another_step_begins_meanwhile() -> None:
+    clock, metrics, queued = HandClock(), Slow(), list[Key]()
+    known = store(clock, queued)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        snap = a_snapshot(known)
+        collector.want(snap, TWO)
+        await turn(clock, collector, 60)
+        later = START + 3 * MINUTE
+        collector.want(snap, tuple(replace(wish, first_at=later) for wish in TWO))
+        metrics.let_go.set()
+        await turn(clock, collector, clock.seconds)
+        assert known.samples == {}
+        await turn(clock, collector, 180)
+        assert set(known.samples[KEY]) == {"request-success-rate", "request-duration"}
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_an_answer_waiting() -> None:
+    clock, metrics = HandClock(), Slow()
+    known = store(clock)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), TWO)
+        await turn(clock, collector, 60)
+        clock.set_back(3600)
+        await turn(clock, collector, 61)
+        assert set(known.samples[KEY]) == {"request-success-rate"}
+        metrics.let_go.set()
+
+
+async def test_answers_to_what_was_asked_before_an_edit_are_not_given_out() -> None:
+    clock, metrics = HandClock(), Metrics()
+    known = store(clock)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        snap = a_snapshot(known)
+        collector.want(snap, TWO)
+        await turn(clock, collector, 60)
+    assert set(known.answers(KEY, snap.spec)) == {"request-success-rate", "request-duration"}
+    first, second = snap.spec.analysis.metrics
+    tighter = replace(first, bounds=Bounds(minimum=99.99))
+    asks = replace(snap.spec.analysis, metrics=(tighter, second))
+    assert set(known.answers(KEY, replace(snap.spec, analysis=asks))) == {"request-duration"}
+    elsewhere = replace(snap.spec.analysis, server=MetricsServer("http://other:9090"))
+    assert known.answers(KEY, replace(snap.spec, analysis=elsewhere)) == {}

@@ -28,7 +28,7 @@ class Alarms:
 
 @asynccontextmanager
 async def controlled(
-    queue: Queue, alarms: Alarms, reconcile: Callable[[Key], Awaitable[None]]
+    queue: Queue, alarms: Alarms, reconcile: Callable[[Key], Awaitable[bool | None]]
 ) -> AsyncIterator[None]:
     clock = HandClock()
     controller = Controller(
@@ -136,3 +136,20 @@ async def test_each_failure_has_its_pause_and_stops_nobody_else() -> None:
         assert at is not None
         assert START < at < START + timedelta(seconds=1)
     assert alarms.at[well] is None
+
+
+async def test_a_canary_that_has_seen_its_own_write_is_not_decided_again() -> None:
+    queue, decided = Queue(), Counter[Key]()
+    own, other = named(2)
+
+    async def reconcile(key: Key) -> bool:
+        decided[key] += 1
+        if decided[key] == 1:
+            queue.add(key)  # as the answer to a write does
+        return key == own
+
+    async with controlled(queue, Alarms(), reconcile):
+        for key in (own, other):
+            queue.add(key)
+        await settle()
+    assert decided == {own: 1, other: 2}

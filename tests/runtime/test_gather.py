@@ -27,6 +27,8 @@ class Router:
     ) -> Routing | Problem:
         return Routing({slot.name: 50 for slot in spec.slots}, 100, "1")
 
+    def forget(self, key: Key) -> None: ...
+
     async def set_weight(
         self,
         objects: Objects,

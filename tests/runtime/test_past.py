@@ -9,8 +9,8 @@ from datetime import timedelta
 from canaryd.model.answered import Answered
 from canaryd.model.question import Failed
 from canaryd.model.tile import Background, Column, Row
+from tests.runtime.counting import COUNT, TEN, World, a_world, at
 from tests.runtime.fakes import KEY, START, Metrics
-from tests.runtime.test_counting import COUNT, TEN, World, a_world, at
 
 WISH = replace(COUNT, since=None, background=True)
 
@@ -47,7 +47,7 @@ async def test_the_background_is_asked_for_once() -> None:
         known = await worked_out(world)
         assert known.sufficient
         assert (known.pods, known.pod_hours) == (3, 3.0)
-        world.want(replace(WISH, since=START))
+        world.want(replace(WISH, since=START, background=False))
         await world.until(1000)
         assert len(world.metrics.looked_back) == 1
         (asked,) = world.metrics.looked_back
@@ -86,7 +86,17 @@ async def test_one_that_is_too_little_is_asked_for_again_each_five_minutes() -> 
         assert len(world.metrics.looked_back) == 1
         await world.until(310)
         assert (await worked_out(world, least=3)).sufficient
+        world.want(replace(WISH, background=False))
         await world.until(2000)
+        assert len(world.metrics.looked_back) == 2
+
+
+async def test_one_that_shows_what_must_be_changed_is_asked_for_until_it_is() -> None:
+    async with a_world(metrics(an_hour())) as world:
+        world.want(WISH)
+        await world.until(2)
+        assert (await worked_out(world)).sufficient
+        await world.until(310)
         assert len(world.metrics.looked_back) == 2
 
 

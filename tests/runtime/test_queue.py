@@ -38,3 +38,15 @@ def test_failures_wait_longer_each_time_up_to_a_bound_and_are_forgiven() -> None
     assert max(delays) <= 1.2 * LONGEST_DELAY
     queue.forgive(ONE)
     assert queue.delay(ONE) < delays[4]
+
+
+async def test_what_was_seen_while_a_key_was_worked_on_does_not_bring_it_back() -> None:
+    queue = Queue()
+    queue.add(ONE)
+    await queue.get()
+    queue.add(ONE)
+    queue.settle(ONE)
+    queue.done(ONE)
+    assert len(queue) == 0
+    queue.add(ONE)
+    assert await queue.get() == ONE, "but the next news does"

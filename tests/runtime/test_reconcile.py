@@ -42,7 +42,7 @@ from tests.runtime.fakes import (
     store,
 )
 from tests.runtime.test_reconcile_faults import StatusWriter
-from tests.wire.bad_objects import CANARY
+from tests.wire.objects import CANARY
 
 
 class Api(StatusWriter):
@@ -94,6 +94,8 @@ class Router:
     ) -> Routing | Problem:
         weights = {SlotName("v1"): 100 - self.canary, SlotName("v2"): self.canary}
         return Routing(weights, 100, "1")
+
+    def forget(self, key: Key) -> None: ...
 
     async def set_weight(
         self,

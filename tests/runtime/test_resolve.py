@@ -14,7 +14,7 @@ from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from tests.runtime.fakes import KEY, HandClock, store
 from tests.runtime.test_gather import gather
-from tests.wire.bad_objects import CANARY
+from tests.wire.objects import CANARY
 
 QUERY = 'queue_depth{queue="{{ variables.queue }}"}'
 SPEC: dict[str, Any] = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from canaryd.model.names import Key
 from canaryd.model.status import Phase, Status
 from canaryd.wire import watch
 from tests.runtime.fakes import KEY, HandClock, canary, deployment, replica_set, store
+from tests.wire.objects import CANARY, TEMPLATED
 
 
 def test_an_echo_that_is_older_than_our_own_write_changes_nothing() -> None:
@@ -81,3 +84,102 @@ def test_a_status_that_nobody_can_read_is_a_problem_and_no_crash() -> None:
     broken.status = type(broken.status)(b'{"phase": "Dancing"}')
     known.apply(watch.CANARIES, broken)
     assert "phase" in str(known.canaries[KEY].status)
+
+
+def test_a_twin_is_not_decided_again_with_every_status_of_the_other() -> None:
+    queued: list[Key] = []
+    known = store(HandClock(), queued)
+    known.apply(watch.CANARIES, canary(Status(), version=1))
+    known.apply(watch.CANARIES, canary(Status(), version=2, name="twin"))
+    queued.clear()
+    known.apply(watch.CANARIES, canary(Status(phase=Phase.IDLE), version=3))
+    assert queued == [KEY]
+    queued.clear()
+    known.apply(watch.CANARIES, canary(Status(phase=Phase.IDLE), version=4))
+    assert queued == []
+    assert known.canaries[KEY].resource_version == "4"
+    known.apply(watch.CANARIES, canary(Status(phase=Phase.IDLE), version=5, generation=2))
+    assert set(queued) == {KEY, Key("demo", "twin")}
+
+
+def test_the_canary_that_a_replica_set_is_taken_from_is_decided_again() -> None:
+    queued: list[Key] = []
+    known = store(HandClock(), queued)
+    known.apply(watch.CANARIES, canary())
+    known.apply(watch.REPLICASETS, replica_set("v2", "podinfo:2", revision="r2"))
+    queued.clear()
+    orphan = replica_set("v2", "podinfo:2", revision="r2", version=2)
+    orphan.metadata.owner_references = []
+    known.apply(watch.REPLICASETS, orphan)
+    assert queued == [KEY]
+
+
+def test_what_a_canary_is_routed_by_in_another_namespace_has_it_decided_again() -> None:
+    def rule(namespace: str, version: int = 1) -> watch.DestinationRuleObject:
+        meta = watch.Meta(
+            name="all", namespace=namespace, uid=namespace, resource_version=str(version)
+        )
+        return watch.DestinationRuleObject(meta, watch.DestinationRuleSpec(host=f"v{version}"))
+
+    queued: list[Key] = []
+    known = store(HandClock(), queued)
+    known.apply(watch.CANARIES, canary())
+    known.concern(KEY, {KEY.namespace, "mesh"})
+    known.concern(Key("demo", "unknown"), {"mesh"})
+    known.apply(watch.CANARIES, canary(Status(phase=Phase.IDLE), version=2))
+    queued.clear()
+    known.apply(watch.DESTINATIONRULES, rule("elsewhere"))
+    assert queued == []
+    for version in (1, 2):
+        known.apply(watch.DESTINATIONRULES, rule("mesh", version))
+        assert queued == [KEY]
+        queued.clear()
+    known.remove(watch.DESTINATIONRULES, "mesh", "all")
+    assert queued == [KEY]
+    queued.clear()
+    known.concern(KEY, {KEY.namespace})
+    known.apply(watch.DESTINATIONRULES, rule("mesh", 3))
+    assert queued == []
+    known.concern(KEY, {"mesh"})
+    known.remove(watch.CANARIES, *KEY)
+    queued.clear()
+    known.apply(watch.DESTINATIONRULES, rule("mesh", 4))
+    assert queued == []
+
+
+def test_a_stamp_changes_with_every_change_of_its_kind_in_its_namespace() -> None:
+    known = store(HandClock())
+    before = known.stamp(watch.DEPLOYMENTS, KEY.namespace)
+    stamps = [before]
+    for version in (1, 2):
+        known.apply(watch.DEPLOYMENTS, deployment("v1", "podinfo:1", version=version))
+        stamps.append(known.stamp(watch.DEPLOYMENTS, KEY.namespace))
+    known.apply(watch.DEPLOYMENTS, deployment("v1", "podinfo:1", version=1))  # no news
+    assert known.stamp(watch.DEPLOYMENTS, KEY.namespace) == stamps[-1]
+    known.remove(watch.DEPLOYMENTS, KEY.namespace, "podinfo-v1")
+    stamps.append(known.stamp(watch.DEPLOYMENTS, KEY.namespace))
+    known.replace(watch.DEPLOYMENTS, [deployment("v2", "podinfo:1")])
+    stamps.append(known.stamp(watch.DEPLOYMENTS, KEY.namespace))
+    assert len(set(stamps)) == len(stamps)
+    assert known.stamp(watch.DEPLOYMENTS, "elsewhere") == before
+    assert known.stamp(watch.SERVICES, KEY.namespace) == before
+
+
+def test_a_template_that_is_accepted_wakes_nobody_and_one_that_is_edited_does() -> None:
+    def a_template(version: int, generation: int) -> watch.TemplateObject:
+        meta = {"resourceVersion": str(version), "generation": generation, "uid": "t"}
+        body = {"metadata": {"name": "queue-depth", "namespace": "monitoring", **meta}}
+        return msgspec.json.decode(msgspec.json.encode(body), type=watch.TemplateObject)
+
+    queued: list[Key] = []
+    known = store(HandClock(), queued)
+    using = canary()
+    metrics = {**CANARY, "analysis": {**CANARY["analysis"], "metrics": [TEMPLATED]}}
+    using.spec = msgspec.Raw(msgspec.json.encode(metrics))
+    known.apply(watch.CANARIES, using)
+    known.apply(watch.TEMPLATES, a_template(2, generation=1))
+    queued.clear()
+    known.apply(watch.TEMPLATES, a_template(3, generation=1))
+    assert queued == []
+    known.apply(watch.TEMPLATES, a_template(4, generation=2))
+    assert queued == [KEY]

@@ -10,7 +10,9 @@ import pytest
 from canaryd.model.snapshot import Problem
 from canaryd.wire.canary import parse_spec
 from canaryd.wire.objects import mistakes
-from tests.wire.bad_objects import BAD_OBJECTS, GOOD_OBJECTS, Bad, canary, obj
+from tests.wire.bad_objects import BAD_OBJECTS, Bad
+from tests.wire.good_objects import GOOD_OBJECTS
+from tests.wire.objects import canary, obj
 
 
 @pytest.mark.parametrize("bad", BAD_OBJECTS, ids=[bad.id for bad in BAD_OBJECTS])

@@ -1,15 +1,13 @@
-"""What users write becomes what the program knows, complete and typed."""
+"""What users write into a Canary becomes what the program knows, complete and typed."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
-from msgspec import Raw
 
-from canaryd.model.decision import Answer, RequestState
 from canaryd.model.gates import (
     TOLERATED,
     Compare,
@@ -21,19 +19,14 @@ from canaryd.model.gates import (
     Reporter,
     Tolerance,
 )
-from canaryd.model.names import Key, Revision
-from canaryd.model.provider import AlertProvider, ProviderType
-from canaryd.model.snapshot import Problem, Request, Verb
+from canaryd.model.names import Key
+from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Alert, Bounds, MissingPolicy, Otherwise, Severity, Spec, Step
 from canaryd.model.template import TemplateKind, TemplateRef
 from canaryd.wire.canary import parse_spec
 from canaryd.wire.fields import parse_duration
-from canaryd.wire.provider import parse_provider
-from canaryd.wire.request import parse_request, render_answer
-from canaryd.wire.watch import Meta, ProviderObject, RequestObject
-from tests.wire.bad_objects import CANARY, GONE, PROVIDER, REQUEST, TEMPLATED, changed
+from tests.wire.objects import CANARY, GONE, TEMPLATED, changed
 
-NOW = datetime(2026, 11, 21, 4, 10, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
@@ -283,60 +276,3 @@ def test_only_the_first_mistakes_are_told() -> None:
     assert isinstance(problem, Problem)
     assert problem.message.count(";") == 3
     assert problem.message.endswith("and 2 more")
-
-
-def request(status: bytes = b"{}", **changes: Any) -> RequestObject:
-    metadata = Meta(name="podinfo-approve-x", namespace="demo", creation_timestamp=NOW)
-    spec = orjson.dumps(changed(REQUEST, **changes))
-    return RequestObject(metadata=metadata, spec=Raw(spec), status=Raw(status))
-
-
-def test_a_request_is_read() -> None:
-    assert parse_request(request()) == Request(
-        name="podinfo-approve-x",
-        verb=Verb.APPROVE,
-        revision=Revision(REQUEST["revision"]),
-        by="ann@example.com",
-        created_at=NOW,
-        step=3,
-        reason="checked with support",
-    )
-
-
-@pytest.mark.parametrize("status", [b"{}", b"null", b"7", b'{"state": "Pending"}', b'{"state": 1}'])
-def test_a_request_without_an_answer_waits(status: bytes) -> None:
-    assert parse_request(request(status)) is not None
-
-
-@pytest.mark.parametrize("state", [RequestState.DONE, RequestState.REFUSED])
-def test_an_answered_request_is_none(state: RequestState) -> None:
-    status = render_answer(Answer("podinfo-approve-x", state, "step 3 of 5 approved"), NOW)
-
-    assert status["at"] == "2026-11-21T04:10:00.000000Z"
-    assert parse_request(request(orjson.dumps(status))) is None
-
-
-def test_an_unreadable_request_is_an_error_with_a_sentence() -> None:
-    with pytest.raises(ValueError, match=r"spec\.verb is required"):
-        parse_request(request(verb=GONE))
-
-
-def provider(**changes: Any) -> AlertProvider | Problem:
-    metadata = Meta(name="slack", namespace="canaryd")
-    return parse_provider(ProviderObject(metadata, Raw(orjson.dumps(changed(PROVIDER, **changes)))))
-
-
-def test_a_provider_is_read() -> None:
-    assert provider() == AlertProvider(
-        key=Key("canaryd", "slack"),
-        type=ProviderType.SLACK,
-        secret=PROVIDER["secretRef"]["name"],
-        channel="releases",
-    )
-
-
-def test_a_bad_provider_is_a_problem() -> None:
-    problem = provider(type="pager")
-
-    assert isinstance(problem, Problem)
-    assert "spec.type" in problem.message

@@ -15,7 +15,8 @@ from canaryd.model.query import own_variables, render
 from canaryd.model.template import QueryTemplate, TemplateKind, TemplateRef
 from canaryd.wire.template import parse_template, render_acceptance
 from canaryd.wire.watch import Meta, TemplateObject
-from tests.wire.bad_objects import BAD_OBJECTS, GONE, TEMPLATE, Bad, changed, cluster_template
+from tests.wire.bad_objects import BAD_OBJECTS, Bad
+from tests.wire.objects import GONE, TEMPLATE, changed, cluster_template
 
 NOW = datetime(2026, 11, 21, 4, 10, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=1)

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager, suppress
+from itertools import cycle
 from typing import Any, Self
 from urllib.parse import urlsplit
 
@@ -42,13 +43,16 @@ FAREWELL = 1.0
 
 
 class FaultProxy:
-    """`with FaultProxy(upstream) as proxy:` and give `proxy.url` to the program under test."""
+    """`with FaultProxy(upstream) as proxy:` and give `proxy.url` to the program under test.
 
-    def __init__(self, upstream: str, *, tls: Tls | None = None, port: int = 0) -> None:
-        address = urlsplit(upstream)
-        self._upstream = (address.hostname or "", address.port or 0)
+    Several upstreams take turns, request by request.
+    """
+
+    def __init__(self, *upstreams: str, tls: Tls | None = None, port: int = 0) -> None:
+        addresses = [urlsplit(upstream) for upstream in upstreams]
+        self._turns = cycle([(one.hostname or "", one.port or 0) for one in addresses])
         self._tls, self._port = tls, port
-        self._client = tls.client() if tls and address.scheme == "https" else None
+        self._client = tls.client() if tls and addresses[0].scheme == "https" else None
         self._rules = Rules()
         self._requests: deque[Request] = deque(maxlen=REMEMBERED)
         self._streams: set[Stream] = set()
@@ -222,7 +226,7 @@ class FaultProxy:
         writer: asyncio.StreamWriter,
     ) -> bool:
         upstream, sender = await asyncio.open_connection(
-            *self._upstream, ssl=self._client, limit=wire.LIMIT
+            *next(self._turns), ssl=self._client, limit=wire.LIMIT
         )
         try:
             sender.write(raw)

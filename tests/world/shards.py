@@ -16,9 +16,12 @@ SECONDS = {
     "test_faults.py": 360,
     "test_kills.py": 300,
     "test_kube_adapters.py": 60,
+    "test_prometheus_live.py": 150,
+    "test_prometheus_tiles.py": 60,
     "test_pushes.py": 90,
     "test_quiet.py": 120,
     "test_rollback.py": 90,
+    "test_scale.py": 300,
     "test_walk.py": 90,
 }
 """How long a file takes, about; it only decides which world it runs in."""

@@ -15,11 +15,11 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 import aiohttp
-from kubernetes_asyncio.config import ConfigException
 
 from canaryd.adapters.kube.connect import Connection
 from canaryd.adapters.kube.errors import excerpt, translate
 from canaryd.adapters.kube.kinds import JSON, METHODS, Call
+from canaryd.adapters.kube.library import ConfigException
 from canaryd.model.errors import UnreachableError
 
 _MIB = 1 << 20

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from kubernetes_asyncio.client import ApiClient, Configuration
-from kubernetes_asyncio.config import ConfigException, load_kube_config
-from kubernetes_asyncio.config.incluster_config import InClusterConfigLoader
 
+from canaryd.adapters.kube.library import (
+    ApiClient,
+    ConfigException,
+    Configuration,
+    InClusterConfigLoader,
+    load_kube_config,
+)
 from canaryd.model.errors import RefusedError
 from canaryd.ports import Clock
 

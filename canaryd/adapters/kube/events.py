@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 import aiohttp
@@ -158,7 +160,27 @@ class Decoder:
     def _decode(self, raw: bytes | Raw) -> Any:  # noqa: ANN401
         obj = self._struct.decode(raw)
         _detach(obj)
+        _lighten(obj.metadata)
         return obj
+
+
+def _lighten(meta: watch.Meta) -> None:
+    """Keep of the metadata what is read, and of what many objects say one copy."""
+    meta.namespace = intern(meta.namespace)
+    meta.labels = _read(meta.labels)
+    meta.annotations = _read(meta.annotations)
+    for owner in meta.owner_references:
+        for name in ("kind", "name", "uid"):
+            msgspec.structs.force_setattr(owner, name, intern(getattr(owner, name)))
+
+
+def _read(labels: dict[str, str]) -> dict[str, str]:
+    return _shared(tuple((name, labels[name]) for name in watch.READ if name in labels))
+
+
+@lru_cache(maxsize=1024)
+def _shared(items: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return dict(items)
 
 
 def _detach(struct: Struct) -> None:

@@ -36,6 +36,7 @@ class Turnstile:
     def __init__(self, *, at_once: int = AT_ONCE, per_second: float = PER_SECOND) -> None:
         self._at_once = at_once
         self._spacing = 1.0 / per_second
+        self._waiting = 0
         self._under_way = 0
         self._turns = 0
         self._orders = count()
@@ -60,12 +61,13 @@ class Turnstile:
             self._leave()
 
     def waiting(self) -> int:
-        """How many wait."""
-        return sum(not turn.done() for lane in self._lanes.values() for _, turn in lane)
+        """How many wait; may be asked in any thread."""
+        return self._waiting
 
     async def _enter(self, urgency: Urgency) -> None:
         turn: Future[None] = asyncio.get_running_loop().create_future()
         self._lanes[urgency].append((next(self._orders), turn))
+        self._waiting += 1
         self._let_in()
         try:
             await turn
@@ -73,6 +75,8 @@ class Turnstile:
             if turn.done() and not turn.cancelled():
                 self._leave()  # it was let in and called off in the same moment
             raise
+        finally:
+            self._waiting -= 1
 
     def _leave(self) -> None:
         self._under_way -= 1

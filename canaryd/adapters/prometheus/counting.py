@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from canaryd.adapters.prometheus import swift, tile_answers, tiles
+from canaryd.adapters.prometheus import edge_answers, swift, tile_answers, tiles
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.client import Client, Inquiry
 from canaryd.adapters.prometheus.session import Reply
@@ -57,12 +57,35 @@ class Counting:
         if isinstance(result, Trouble):
             await self._in_trouble(group, time, result)
             return
-        for key, told in result.items():
-            if told is not None:
-                self._tell(key, told)
+        sure = {key: told for key, told in result.items() if told is not None}
+        for key, told in (await self._with_edges(group, sure)).items():
+            self._tell(key, told)
         unsure = tuple(asked for asked in group.questions if result[asked.key] is None)
         if unsure:
             await self._ask(replace(group, questions=unsure, closely=True), time)
+
+    async def _with_edges(
+        self, group: tiles.Group, told: Mapping[Key, Tile | Failed]
+    ) -> Mapping[Key, Tile | Failed]:
+        """Where edges that were asked for are not there, find out which ones are.
+
+        That is seldom, and lasts until a person mends it: who asks for a wrong edge is told so.
+        """
+        lacking = {
+            key: tile for key, tile in told.items() if isinstance(tile, Tile) and tile.lacking
+        }
+        asked = {each.key: each for each in group.questions if each.key in lacking}
+        if not asked:
+            return told
+        query = tiles.present(replace(group, questions=tuple(asked.values())))
+        found = await self._client.ask(Inquiry(query, group.questions[0].end), edge_answers.read)
+        if isinstance(found, Trouble):
+            return told
+        named = {
+            key: replace(tile, buckets=edge_answers.shared(found, asked[key]))
+            for key, tile in lacking.items()
+        }
+        return {**told, **named}
 
     async def _in_trouble(self, group: tiles.Group, time: ServerTime, trouble: Trouble) -> None:
         if trouble.too_much and len(group.questions) > 1:

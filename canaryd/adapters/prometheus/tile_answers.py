@@ -187,7 +187,9 @@ def tile_of(
         rows=tuple(sorted([*rows, *lost], key=_order)),
         pods=tuple(sorted(pods, key=lambda pod: (pod.workload, pod.pod))),
         skew=time.skew,
-        reservation=found.reservation or _untimed(asked, rows),
+        reservation=found.reservation,
+        untimed=_untimed(asked, rows),
+        lacking=_lacking(asked, rows),
     )
 
 
@@ -258,6 +260,16 @@ def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:
         f"the series {tiles.BUCKETS} are missing (native histograms cannot be read): have the "
         "proxies' classic histograms scraped, or remove the latency gates"
     )
+
+
+def _lacking(asked: TileQuestion, rows: Iterable[Row]) -> tuple[float, ...]:
+    """Say which of the edges asked for are not there on every pod whose requests were timed."""
+    below: dict[tuple[str, str], set[float]] = {}
+    for row in rows:
+        if row.edge is not None:
+            below.setdefault((row.workload, row.pod), set()).add(row.edge)
+    timed = [edges for edges in below.values() if math.inf in edges]
+    return tuple(edge for edge in asked.edges or () if not all(edge in each for each in timed))
 
 
 def _lost_of(found: Found, known: Iterable[Seen]) -> Iterator[Row]:

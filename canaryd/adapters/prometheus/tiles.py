@@ -106,6 +106,12 @@ def exact(group: Group) -> str:
     return joined(parts | unattributed(group, series))
 
 
+def present(group: Group) -> str:
+    """Return the instant query for the edges that the workloads' buckets have."""
+    chosen = selector(group.questions[0].reporter, sides(group))
+    return f"group by ({NAMESPACE}, {WORKLOAD}, le) ({BUCKETS}{{{chosen}}})"
+
+
 def joined(parts: Mapping[str, str]) -> str:
     """Make one query of the parts, small ones first: whatever comes later is gone over again."""
     return " or ".join(

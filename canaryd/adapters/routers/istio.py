@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 
 from canaryd.adapters.routers.istio_advice import advice_on, writer_of
 from canaryd.adapters.routers.istio_match import Finder, Labels, Match, number, resolve
+from canaryd.adapters.routers.istio_sight import Rules, Sight
 from canaryd.model.errors import ConflictError
 from canaryd.model.names import ALL_TRAFFIC, Key, SlotName, Weight
 from canaryd.model.snapshot import Problem, Routing
 from canaryd.model.spec import Slot, Spec
+from canaryd.model.urgency import Urgency
 from canaryd.ports import Objects, Writer
 from canaryd.wire import watch
 
@@ -22,10 +24,12 @@ class IstioRouter:
 
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
+        self._rules: Rules | None = None
+        self._looks: dict[Key, _Look] = {}
 
     def read(self, objects: Objects, key: Key, spec: Spec, labels: Labels) -> Routing | Problem:
         """Say what is routed now, or why that cannot be told."""
-        seen = _look(objects, key, spec, labels)
+        seen = self._look(objects, key, spec, labels)
         return seen if isinstance(seen, Problem) else seen.routing
 
     async def set_weight(
@@ -37,12 +41,13 @@ class IstioRouter:
         weight: Weight,
         *,
         labels: Labels,
+        urgency: Urgency = Urgency.RISE,
     ) -> None:
         """Give the slot `weight` per cent of the pair and the other one the rest.
 
         Raises ConflictError when the route is not any more as it was when that was decided.
         """
-        seen = _look(objects, key, spec, labels)
+        seen = self._look(objects, key, spec, labels)
         if isinstance(seen, Problem):
             raise ConflictError(seen.message)
         mine = seen.routing.raw(weight)
@@ -50,7 +55,28 @@ class IstioRouter:
         if wanted != seen.routing.weights:
             service = Key(key.namespace, spec.virtual_service)
             operations = _operations(seen.match, wanted)
-            await self._writer.json_patch(watch.VIRTUALSERVICES, service, operations)
+            await self._writer.json_patch(
+                watch.VIRTUALSERVICES, service, operations, urgency=urgency
+            )
+
+    def forget(self, key: Key) -> None:
+        """The Canary is gone."""
+        self._looks.pop(key, None)
+
+    def _look(self, objects: Objects, key: Key, spec: Spec, labels: Labels) -> _Seen | Problem:
+        """Look, unless all that the last look rested on is as it was."""
+        asked = (spec.slots, spec.virtual_service, spec.route, labels)
+        last = self._looks.get(key)
+        if last is not None and last.asked == asked and last.sight.lasts(objects):
+            objects.concern(key, last.namespaces)
+            return last.seen
+        if self._rules is None or self._rules.objects is not objects:
+            self._rules = Rules(objects)
+        sight = Sight(self._rules)
+        seen = _look(sight, key, spec, labels)
+        look = self._looks[key] = _Look(asked, sight, sight.namespaces, seen)
+        objects.concern(key, look.namespaces)
+        return seen
 
 
 class _Seen(NamedTuple):
@@ -58,8 +84,15 @@ class _Seen(NamedTuple):
     routing: Routing
 
 
-def _look(objects: Objects, key: Key, spec: Spec, labels: Labels) -> _Seen | Problem:
-    match = resolve(objects, key, spec, labels)
+class _Look(NamedTuple):
+    asked: tuple[object, ...]
+    sight: Sight
+    namespaces: frozenset[str]
+    seen: _Seen | Problem
+
+
+def _look(sight: Sight, key: Key, spec: Spec, labels: Labels) -> _Seen | Problem:
+    match = resolve(sight, key, spec, labels)
     if isinstance(match, Problem):
         return match
     weights = match.weights()
@@ -67,7 +100,7 @@ def _look(objects: Objects, key: Key, spec: Spec, labels: Labels) -> _Seen | Pro
     if pair <= 0:
         return _absent(match, spec)
     shared = any((number(entry) or 0) > 0 for entry in match.others())
-    advice = tuple(advice_on(Finder(objects, key.namespace, labels), match, spec))
+    advice = tuple(advice_on(Finder(sight, key.namespace, labels), match, spec))
     routing = Routing(
         weights=weights,
         total=pair if shared else ALL_TRAFFIC,

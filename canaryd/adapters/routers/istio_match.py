@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from canaryd.adapters.routers.istio_hosts import full, rules_of, selects, service_of, subset_of
+from canaryd.adapters.routers.istio_hosts import full, selects
+from canaryd.adapters.routers.istio_sight import Sight
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Slot, Spec
-from canaryd.ports import Objects
 from canaryd.wire import watch
 from canaryd.wire.watch import DestinationRuleObject, Subset, VirtualServiceObject
 
@@ -60,13 +60,13 @@ def https(service: VirtualServiceObject) -> Sequence[Any]:
     return service.spec.get("http") or []
 
 
-def resolve(objects: Objects, key: Key, spec: Spec, labels: Labels) -> Match | Problem:
+def resolve(sight: Sight, key: Key, spec: Spec, labels: Labels) -> Match | Problem:
     """Find the two weights, or say what is in the way."""
-    service = objects.get(watch.VIRTUALSERVICES, key.namespace, spec.virtual_service)
+    service = sight.get(watch.VIRTUALSERVICES, key.namespace, spec.virtual_service)
     if not isinstance(service, VirtualServiceObject):
         sentence = f"VirtualService {key.namespace}/{spec.virtual_service} is not there"
         return Problem("VirtualServiceNotFound", f"{sentence}; create it or correct its name")
-    finder = Finder(objects, key.namespace, labels)
+    finder = Finder(sight, key.namespace, labels)
     chosen = _choose(finder, service, spec)
     if isinstance(chosen, Problem):
         return chosen
@@ -76,8 +76,8 @@ def resolve(objects: Objects, key: Key, spec: Spec, labels: Labels) -> Match | P
 class Finder:
     """Tells which destinations belong to a slot, as seen from one namespace."""
 
-    def __init__(self, objects: Objects, namespace: str, labels: Labels) -> None:
-        self._objects = objects
+    def __init__(self, sight: Sight, namespace: str, labels: Labels) -> None:
+        self._sight = sight
         self._namespace = namespace
         self._labels = labels
 
@@ -95,7 +95,7 @@ class Finder:
         if slot.subset is None:
             return None
         host = full(to.get("host", ""), self._namespace)
-        found = subset_of(self._objects, host, slot.subset, self._namespace)
+        found = self._sight.subset_of(host, slot.subset, self._namespace)
         template = self._labels.get(slot.name)
         if found is None:
             return Problem("SubsetNotFound", self._no_subset(slot, to, template))
@@ -126,7 +126,7 @@ class Finder:
         self, slot: Slot, to: Mapping[str, Any], template: Mapping[str, str] | None
     ) -> str:
         host = full(to.get("host", ""), self._namespace)
-        rule = next(rules_of(self._objects, host, self._namespace), None)
+        rule = next(self._sight.rules_of(host, self._namespace), None)
         where = (
             f"DestinationRule {rule.metadata.namespace}/{rule.metadata.name}"
             if rule
@@ -142,7 +142,7 @@ class Finder:
         if slot.subset is not None:
             return to.get("subset") == slot.subset
         template = self._labels.get(slot.name)
-        service = service_of(self._objects, full(to.get("host", ""), self._namespace))
+        service = self._sight.service_of(full(to.get("host", ""), self._namespace))
         if to.get("subset") or service is None or template is None:
             return False
         return bool(service.spec.selector) and selects(service.spec.selector, template)

@@ -1,0 +1,1 @@
+"""What canaryd itself spends on a release, in memory."""

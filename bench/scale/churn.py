@@ -1,0 +1,233 @@
+"""An hour of churn: Canaries are made, released and deleted, and memory is to stay flat.
+
+A pace-maker hands out one release after the other, so that ten thousand fit into an hour; where the
+machine cannot keep up there are fewer, and the result says how many.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import count
+
+from bench.scale import processes
+from bench.scale.crowd import HANDS, SLOTS, Member
+from bench.scale.figures import Figures, Result, result
+from bench.scale.processes import until
+from bench.scale.scene import Scene
+
+AN_HOUR = 10_000
+"""Releases."""
+RELEASES = 4
+"""So many does each Canary have before it is deleted."""
+CROWD = 300
+"""Canaries at a time: a release takes about a minute, and making and deleting some seconds."""
+WARMING = 1 / 6
+"""This part of the time is warm-up: caches and pools fill."""
+PAUSE = 0.2
+EVERY = 5.0
+TOLD = 30.0
+MEAN = 12
+"""So many samples make a figure: one minute."""
+
+
+@dataclass(slots=True)
+class Life:
+    """One Canary of the churn."""
+
+    member: Member
+    left: int = RELEASES
+    pushed: float = 0.0
+    """When it was pushed to, on the monotonic clock; 0 while nothing goes on."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done, and what memory did meanwhile: hours since the beginning, and MiB."""
+
+    made: int = 0
+    """And as many were deleted."""
+    released: int = 0
+    samples: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
+    censuses: list[tuple[float, dict[str, int]]] = field(
+        default_factory=list[tuple[float, dict[str, int]]]
+    )
+
+
+class Churn:
+    """Everything of one run; `play` blocks."""
+
+    def __init__(self, scene: Scene, seconds: float) -> None:
+        self._scene = scene
+        self._seconds = seconds
+        self._names = count(len(scene.crowd.everyone))
+        self._pushes = count(1_000_000)
+        # The first have had some already, so that deleting begins at once, and is spread.
+        self._idle = deque(
+            Life(one, 1 + number % RELEASES) for number, one in enumerate(scene.crowd.everyone)
+        )
+        self._busy: list[Life] = []
+        self._coming: list[Life] = []
+        self._began = 0.0
+        self._hands = ThreadPoolExecutor(HANDS)
+        self.tally = Tally()
+
+    def play(self) -> None:
+        """Churn for so long; what is under way at the end is waited for."""
+        self._began = looked = told = time.monotonic()
+        started = 0
+        self.count_objects()
+        with self._hands:
+            while (passed := time.monotonic() - self._began) < self._seconds:
+                started += self._release(int(passed / 3600 * AN_HOUR) - started)
+                self._collect()
+                if time.monotonic() - looked >= EVERY:
+                    looked = time.monotonic()
+                    self._sample()
+                if time.monotonic() - told >= TOLD:
+                    told = time.monotonic()
+                    self._tell(passed)
+                time.sleep(PAUSE)
+            until(self._over, "what is under way to end", self._scene.patience, 1)
+        self._sample()
+
+    def _release(self, due: int) -> int:
+        """Push to as many as are due and idle; returns how many were."""
+        now = max(0, min(due, len(self._idle)))
+        for _ in range(now):
+            life = self._idle.popleft()
+            slot = self._scene.watching.canaries[life.member].idle_slot
+            life.pushed, life.left = time.monotonic(), life.left - 1
+            self._busy.append(life)
+            self._hands.submit(
+                self._scene.crowd.push_one, life.member, slot, next(self._pushes)
+            ).add_done_callback(done)
+        return now
+
+    def _collect(self) -> None:
+        """Take back those whose rollout has ended; new ones come for those whose last it was."""
+        watching = self._scene.watching
+        ended = [it for it in self._busy if watching.canaries[it.member].ended(it.pushed)]
+        self._busy = [life for life in self._busy if life not in ended]
+        self.tally.released += len(ended)
+        for life in ended:
+            if life.left:
+                self._idle.append(life)
+            else:
+                self._replace(life.member)
+        there = [it for it in self._coming if watching.canaries[it.member].phase == "Idle"]
+        self._coming = [life for life in self._coming if life not in there]
+        self._idle += there
+
+    def _replace(self, old: Member) -> None:
+        new = Member(old.namespace, f"app{next(self._names):05d}")
+        scene = self._scene
+        scene.watching.forget(old)
+        scene.watching.add(new)
+        scene.standin.places({new.workload(slot): new.namespace for slot in SLOTS})
+        self._coming.append(Life(new))
+        self.tally.made += 1
+        for work, member in ((scene.crowd.unmake, old), (scene.crowd.make, new)):
+            self._hands.submit(work, member).add_done_callback(done)
+
+    def _over(self) -> bool:
+        self._collect()
+        return not self._busy
+
+    def _sample(self) -> None:
+        hours = (time.monotonic() - self._began) / 3600
+        self.tally.samples.append((hours, processes.memory(self._scene.daemon.pid)[0]))
+        last = self.tally.censuses[-1][0]
+        if hours - last >= WARMING * self._seconds / 3600:
+            self.count_objects()
+
+    def count_objects(self) -> None:
+        """Take a census."""
+        hours = (time.monotonic() - self._began) / 3600
+        self.tally.censuses.append((hours, self._scene.daemon.count_objects()))
+
+    def _tell(self, passed: float) -> None:
+        tally = self.tally
+        self._scene.say(
+            f"{passed / 60:.0f} of {self._seconds / 60:.0f} minutes: {tally.released} released, "
+            f"{tally.made} made and deleted, {len(self._busy)} under way, "
+            f"{tally.samples[-1][1] if tally.samples else 0:.0f} MiB"
+        )
+
+
+def done(future: object) -> None:
+    """Raise in the thread's log what a request of the driver met."""
+    error = getattr(future, "exception", lambda: None)()
+    if error is not None:
+        raise error
+
+
+def churn(scene: Scene, minutes: float, keep: Callable[[Result], None]) -> None:
+    """Play it, and sum up, also when it is interrupted.
+
+    The scene's daemon runs, with a census, and its Canaries are idle.
+    """
+    end = scene.meter.begin()
+    run = Churn(scene, minutes * 60)
+    try:
+        run.play()
+    finally:
+        scene.settle()
+        run.count_objects()
+        released = max(run.tally.released, 1)
+        window, facts = end(), summed(run.tally, minutes)
+        ticks = 6 * released
+        keep(
+            result(
+                "churn",
+                scene.count,
+                window,
+                way=scene.way,
+                ticks=ticks,
+                more=facts,
+                per=released,
+            )
+        )
+
+
+def summed(tally: Tally, minutes: float) -> Figures:
+    """The figures of a churn that was to last so long."""
+    warm = [each for each in tally.samples if each[0] >= WARMING * minutes / 60]
+    return {
+        "minutes": 60 * tally.samples[-1][0] if tally.samples else 0,
+        "released": tally.released,
+        "made and deleted": tally.made,
+        "RSS after warm-up MiB": mean(warm[:MEAN]),
+        "RSS at the end MiB": mean(warm[-MEAN:]),
+        "RSS a line says, MiB per hour": slope(warm),
+        **objects(tally.censuses),
+    }
+
+
+def mean(samples: Sequence[tuple[float, float]]) -> float:
+    """Of the second numbers."""
+    return sum(value for _, value in samples) / len(samples) if samples else 0.0
+
+
+def slope(samples: Sequence[tuple[float, float]]) -> float:
+    """Of the line with the least squares."""
+    if len(samples) < 2:
+        return 0.0
+    middle, height = sum(x for x, _ in samples) / len(samples), mean(samples)
+    square = sum((x - middle) ** 2 for x, _ in samples)
+    return sum((x - middle) * (y - height) for x, y in samples) / square
+
+
+def objects(censuses: Sequence[tuple[float, dict[str, int]]]) -> Figures:
+    """Counts after warm-up and at the end, and what there is more of."""
+    warm, last = censuses[min(1, len(censuses) - 1)][1], censuses[-1][1]
+    more = {name: number - warm.get(name, 0) for name, number in last.items()}
+    most = sorted(more.items(), key=lambda each: -each[1])[:5]
+    return {
+        "objects after warm-up": sum(warm.values()),
+        "objects at the end": sum(last.values()),
+        "more of": ", ".join(f"{name} {number:+,}" for name, number in most if number > 0),
+    }

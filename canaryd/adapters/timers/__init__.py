@@ -1,0 +1,1 @@
+"""Deadlines and alarms on the clock that never jumps; slow rounds by apscheduler."""

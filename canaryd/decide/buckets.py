@@ -1,0 +1,40 @@
+"""Bucket edges of histograms: what is slower can be counted at an edge, and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from canaryd.decide.narrate import number
+from canaryd.model.gates import Compare, EvidenceGate
+
+
+def absent(rules: Iterable[EvidenceGate], there: Iterable[float]) -> tuple[str, float] | None:
+    """The first gate whose edge (ms) is none of those that there are, and that edge.
+
+    Compare gates choose their edges from those. Where none is known nothing is said.
+    """
+    known = frozenset(there)
+    for rule in rules:
+        if isinstance(rule, Compare) or rule.edge is None or not known or rule.edge in known:
+            continue
+        return rule.name, rule.edge
+    return None
+
+
+def no_such_edge(edge: float, there: Iterable[float]) -> str:
+    """Say that nothing can be counted at an edge (ms), and at which ones something can."""
+    return (
+        f"no bucket of the histograms ends at {number(edge)} ms, so nothing can be counted there"
+        f"{nearest(edge, there)}"
+    )
+
+
+def nearest(edge: float, there: Iterable[float]) -> str:
+    """Say which edges are next to this one; nothing where none is known."""
+    known = sorted(there)
+    below = [f"{number(each)} ms" for each in known if each < edge][-1:]
+    above = [f"{number(each)} ms" for each in known if each > edge][:1]
+    named = " and ".join((*below, *above))
+    if not named:
+        return ""
+    return f"; the nearest {'edges are' if below and above else 'edge is'} {named}"

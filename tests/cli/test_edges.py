@@ -1,0 +1,119 @@
+"""`canaryd lint` says where a latency's edge is none, and which ones there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs
+
+import orjson
+import pytest
+import yaml
+from click.testing import CliRunner, Result
+from typing_extensions import override
+
+from canaryd.cli.schema import lint
+from tests.wire.objects import canary
+
+
+def with_edge(*edges: float) -> dict[str, Any]:
+    made = canary("podinfo")
+    made["spec"]["analysis"]["metrics"] = [
+        {"name": "errors", "compare": {}},
+        *(
+            {"name": f"slow-{edge:g}", "objective": {"latency": {"le": edge, "maxFraction": 0.05}}}
+            for edge in edges
+        ),
+    ]
+    return made
+
+
+def linted(document: dict[str, Any], *options: str) -> Result:
+    return CliRunner().invoke(lint, [*options, "-"], input=yaml.safe_dump(document))
+
+
+@contextmanager
+def a_server(*edges: str, status: int = 200) -> Iterator[str]:
+    """Prometheus, with one pod whose histogram has these edges."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            size = int(self.headers["Content-Length"])
+            form = parse_qs(self.rfile.read(size).decode())
+            labels = {
+                "destination_workload_namespace": "default",
+                "destination_workload": "podinfo-v1",
+                "pod": "podinfo-v1-a-b",
+            }
+            values = [[float(form["end"][0]), "3"]]
+            timed = "_bucket" in form["query"][0]
+            told = [{"metric": labels | {"le": le}, "values": values} for le in edges if timed]
+            data = {"resultType": "matrix", "result": told}
+            body = orjson.dumps({"status": "success", "data": data})
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, format: str, *args: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_edge_that_istio_does_not_have_is_doubted() -> None:
+    result = linted(with_edge(300, 250))
+    assert result.exit_code == 0
+    assert (
+        "warning: spec.analysis.metrics[1].objective.latency.le is the end of no bucket that Istio "
+        "has by itself; the nearest edges are 250 ms and 500 ms" in result.output
+    )
+    assert result.output.count("warning") == 1
+
+
+def test_a_server_knows_better_than_istios_own_edges() -> None:
+    with a_server("250", "300", "+Inf") as url:
+        assert linted(with_edge(300), "--metrics-server", url).output.count("warning") == 0
+        result = linted(with_edge(260), "--metrics-server", url)
+    assert result.exit_code == 1
+    assert (
+        "error: spec.analysis.metrics[1].objective.latency.le is wrong: no bucket of the histograms"
+        " ends at 260 ms, so nothing can be counted there; the nearest edges are 250 ms and 300 ms"
+        in result.output
+    )
+
+
+@pytest.mark.parametrize("document", [canary("podinfo"), with_edge()])
+def test_a_canary_without_edges_asks_no_server(document: dict[str, Any]) -> None:
+    result = linted(document, "--metrics-server", "http://127.0.0.1:9")
+    assert (result.exit_code, "warning" in result.output) == (0, False)
+
+
+def test_where_nothing_was_timed_nothing_is_said() -> None:
+    with a_server() as url:
+        result = linted(with_edge(300), "--metrics-server", url)
+    assert (result.exit_code, "warning" in result.output) == (0, False)
+
+
+def test_a_server_that_does_not_answer_is_a_warning() -> None:
+    with a_server(status=500) as url:
+        result = linted(with_edge(250), "--metrics-server", url)
+    assert result.exit_code == 0
+    assert "was not checked against" in result.output
+
+
+def test_an_address_that_is_none_is_a_sentence() -> None:
+    result = linted(with_edge(250), "--metrics-server", "::")
+    assert result.exit_code != 0
+    assert "--metrics-server" in result.output

@@ -1,0 +1,370 @@
+"""A release in memory: the real loop, store, writer and router; the API server is a dictionary.
+
+Keys are decided only when the store, a timer or the rises put them into the queue, as in the
+daemon: a wake-up that is lost shows as a release that stands still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import TaskGroup
+from collections import Counter as Tally
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import msgspec
+
+from canaryd.adapters.kube.api import Api
+from canaryd.adapters.kube.kinds import MERGE_PATCH, Call, Catalogue
+from canaryd.adapters.kube.writer import KubeWriter
+from canaryd.adapters.routers.istio import IstioRouter
+from canaryd.model.answered import Answered
+from canaryd.model.errors import ConflictError
+from canaryd.model.gates import MetricsServer
+from canaryd.model.names import FIELD_MANAGER, Key
+from canaryd.model.notice import Notice
+from canaryd.model.question import Question
+from canaryd.model.snapshot import Sample
+from canaryd.model.spec import SUCCESS_RATE
+from canaryd.model.status import Status
+from canaryd.model.waits import Waits
+from canaryd.ports import Metrics
+from canaryd.runtime.collector import Collector
+from canaryd.runtime.commit import Commit
+from canaryd.runtime.counting import Counter
+from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.queue import Queue
+from canaryd.runtime.reconcile import Reconcile
+from canaryd.runtime.rises import Rises
+from canaryd.runtime.store import Store
+from canaryd.runtime.unusable import Unusable
+from canaryd.wire import watch
+from tests.runtime.fakes import KEY, START, HandClock, Meter, canary, deployment, replica_set
+from tests.wire.objects import CANARY
+
+Thing = dict[str, Any]
+STEP = 0.1
+"""The clock's step, in seconds."""
+
+
+class Server:
+    """The API server: versions, preconditions, and a watch that tells of every change."""
+
+    def __init__(self) -> None:
+        self.objects: dict[tuple[str, str], Thing] = {}
+        self.lines: list[tuple[str, Any]] = []
+        self.requests: Tally[str] = Tally()
+        self.patches: list[Thing] = []
+        self.before_the_answer: Callable[[str], None] = lambda _: None
+        """Called with its kind when a write is done and its answer is still on its way."""
+        self._version = 0
+
+    def put(self, kind: str, body: Thing) -> bytes:
+        self._version += 1
+        body["metadata"]["resourceVersion"] = str(self._version)
+        self.objects[kind, body["metadata"]["name"]] = body
+        raw = msgspec.json.encode(body)
+        self.lines.append((kind, msgspec.json.decode(raw, type=watch.OBJECTS[kind])))
+        return raw
+
+    def change(self, kind: str, name: str, **parts: Mapping[str, Any]) -> None:
+        """Change parts of an object as somebody else would."""
+        self.put(kind, merged(self.objects[kind, name], parts))
+
+    async def send(
+        self,
+        call: Call,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        content_type: str = "",
+    ) -> bytes:
+        kind, name = call.path.rsplit("/namespaces/", 1)[1].split("/")[1:3]
+        self.requests[f"{call.verb} {kind}"] += 1
+        known, given = self.objects[kind, name], msgspec.json.decode(body or b"null")
+        if call.verb == "get":
+            return msgspec.json.encode(known)
+        if content_type == MERGE_PATCH:
+            self.expect(known, given["metadata"]["resourceVersion"])
+            self.patches.append(given["status"])
+            answer = self.put(kind, merged(known, given))
+        else:
+            answer = self.put(
+                kind, self.routed(msgspec.json.decode(msgspec.json.encode(known)), given)
+            )
+        self.before_the_answer(kind)
+        await asyncio.sleep(0)
+        return answer
+
+    def routed(self, known: Thing, operations: Sequence[Thing]) -> Thing:
+        for operation in operations:
+            place = operation["path"].split("/")[1:]
+            if place == ["metadata", "resourceVersion"]:
+                self.expect(known, operation["value"])
+            elif operation["op"] == "add":
+                at: Any = known
+                for part in place[:-1]:
+                    at = at[int(part)] if isinstance(at, list) else at[part]
+                at[place[-1]] = operation["value"]
+        known["metadata"]["managedFields"] = [
+            {"manager": FIELD_MANAGER, "fieldsV1": {"f:spec": {"f:http": {}}}}
+        ]
+        return known
+
+    @staticmethod
+    def expect(known: Thing, version: str) -> None:
+        if known["metadata"]["resourceVersion"] != version:
+            raise ConflictError("the object has been modified")
+
+
+def merged(before: Mapping[str, Any], patch: Mapping[str, Any]) -> Thing:
+    """RFC 7386."""
+    after = {**before}
+    for name, value in patch.items():
+        if value is None:
+            after.pop(name, None)
+        elif isinstance(value, Mapping):
+            after[name] = merged(after.get(name) or {}, cast("Thing", value))
+        else:
+            after[name] = value
+    return after
+
+
+class Prometheus:
+    """Answers a metric when nothing keeps it from it, with a good value or the one that is set."""
+
+    def __init__(self) -> None:
+        self.values = {SUCCESS_RATE: 99.9, "request-duration": 48.0}
+        self.answered: dict[str, Answered] = {}
+        self.open: dict[str, asyncio.Event] = {}
+        self.asked: list[Question] = []
+
+    async def find(self, server: MetricsServer | None) -> Metrics:
+        return cast("Metrics", self)
+
+    async def ask(self, questions: Sequence[Question]) -> Mapping[tuple[Key, str], Sample]:
+        self.asked += questions
+        for question in questions:
+            if question.metric in self.open:
+                await self.open[question.metric].wait()
+        return {(q.key, q.metric): self.sample(q) for q in questions}
+
+    def sample(self, q: Question) -> Sample:
+        answered = self.answered.get(q.metric, Answered.VALUE)
+        value = self.values[q.metric] if answered is Answered.VALUE else None
+        return Sample(q.metric, answered, q.due, q.window, value, "" if value else "no data")
+
+
+class History:
+    """Remembers every status that was written, and its notices."""
+
+    def __init__(self) -> None:
+        self.written: list[tuple[Status, tuple[str, ...]]] = []
+
+    def record(self, key: Key, before: Status, after: Status, notices: Sequence[Notice]) -> None:
+        self.written.append((after, tuple(notice.reason for notice in notices)))
+
+
+class Silent:
+    """Nobody is told."""
+
+    def delivered(self, key: Key) -> Mapping[str, int]:
+        return {}
+
+    def overdue(self, key: Key) -> bool:
+        return False
+
+    def offer(self, key: Key) -> None: ...
+    def forget(self, key: Key) -> None: ...
+
+
+class Bells:
+    """Timers of keys, and of the rises."""
+
+    def __init__(self, clock: HandClock, due: Callable[[Key], None]) -> None:
+        self._clock = clock
+        self._due = due
+        self._at: dict[Key, datetime] = {}
+        self._later: list[tuple[float, Callable[[], None]]] = []
+
+    def set(self, key: Key, at: datetime | None) -> None:
+        self._at.pop(key, None)
+        if at is not None:
+            self._at[key] = at
+
+    def later(self, seconds: float, work: Callable[[], None]) -> None:
+        self._later.append((self._clock.seconds + seconds, work))
+
+    def ring(self) -> None:
+        for key in [key for key, at in self._at.items() if at <= self._clock.now()]:
+            del self._at[key]
+            self._due(key)
+        due = [work for at, work in self._later if at <= self._clock.seconds]
+        self._later = [one for one in self._later if one[0] > self._clock.seconds]
+        for work in due:
+            work()
+
+
+class Play:
+    """One Canary, 10 to 50 by 10 every 10 s, two threshold metrics; v1 serves, all is ready."""
+
+    def __init__(self, tasks: TaskGroup, **analysis: Any) -> None:
+        self.clock, self.server, self.prometheus = HandClock(), Server(), Prometheus()
+        self.history, self.queue, self.decisions = History(), Queue(), 0
+        self.store = store = Store(
+            kinds=tuple(watch.OBJECTS), clock=self.clock, enqueue=self.queue.add
+        )
+        self.bells = Bells(self.clock, self.queue.add)
+        writer = KubeWriter(cast("Api", self.server), Catalogue(), store, self.clock)
+        router = IstioRouter(writer)
+        servers = self.prometheus
+        self.collector = Collector(store=store, servers=servers, clock=self.clock, tasks=tasks)
+        self.reconcile = Reconcile(
+            store=store,
+            gather=Gatherer(store=store, router=router, waits=Waits()),
+            router=router,
+            commit=Commit(
+                writer=writer,
+                answers=writer,
+                history=self.history,
+                outbox=Silent(),
+                clock=self.clock,
+            ),
+            unusable=Unusable(store=store, writer=writer, clock=self.clock),
+            collector=self.collector,
+            counter=Counter(store=store, servers=servers, clock=self.clock, tasks=tasks),
+            rises=Rises(enqueue=self.queue.add, later=self.bells.later, clock=self.clock),
+            timers=self.bells,
+            clock=self.clock,
+            meter=Meter(),
+        )
+        for kind in watch.OBJECTS:
+            store.replace(kind, [])
+        for kind, body in beginning(analysis):
+            self.server.put(kind, body)
+
+    # --- what happens outside ---
+
+    async def push(self, image: str = "podinfo:2", revision: str = "v2b") -> None:
+        """A release, with every event that a real one has until its pods are ready."""
+        name, old = "podinfo-v2", "podinfo-v2-v2a"
+        new = plain(replica_set("v2", image, revision=revision, number=2, ready=0))
+        template = plain(deployment("v2", image))["spec"]["template"]
+        number = {"deployment.kubernetes.io/revision": "2"}
+        change = self.server.change
+        for turn in (
+            lambda: change(
+                watch.DEPLOYMENTS, name, metadata={"generation": 2}, spec={"template": template}
+            ),
+            lambda: self.server.put(watch.REPLICASETS, new),
+            lambda: change(
+                watch.DEPLOYMENTS,
+                name,
+                metadata={"annotations": number},
+                status={"observedGeneration": 2},
+            ),
+            lambda: change(watch.REPLICASETS, new["metadata"]["name"], status={"replicas": 1}),
+            lambda: change(watch.DEPLOYMENTS, name, status={"updatedReplicas": 1}),
+            lambda: change(watch.REPLICASETS, new["metadata"]["name"], status={"readyReplicas": 1}),
+            lambda: change(watch.DEPLOYMENTS, name, status={"readyReplicas": 2}),
+            lambda: change(watch.REPLICASETS, old, status={"readyReplicas": 0}),
+            lambda: change(watch.DEPLOYMENTS, name, status={"readyReplicas": 1}),
+        ):
+            turn()
+            await self.until(self.clock.seconds + 2 * STEP)
+
+    # --- time ---
+
+    async def until(self, seconds: float) -> None:
+        """Let the time pass."""
+        while self.clock.seconds < seconds:
+            self.clock.seconds = round(self.clock.seconds + STEP, 3)
+            for kind in watch.OBJECTS:
+                self.store.heard(kind)
+            self.bells.ring()
+            self.collector.tick()
+            await self.settle()
+
+    async def settle(self) -> None:
+        """Decide what waits, take in what the watch says, until nothing is left."""
+        while True:
+            for _ in range(5):
+                await asyncio.sleep(0)
+            self.see()
+            if not len(self.queue):
+                return
+            await self.decide()
+
+    def see(self) -> None:
+        """The watch delivers."""
+        lines, self.server.lines = self.server.lines, []
+        for kind, obj in lines:
+            self.store.apply(kind, obj)
+
+    async def decide(self) -> None:
+        key = await self.queue.get()
+        self.decisions += 1
+        try:
+            if await self.reconcile(key):
+                self.queue.settle(key)
+        except ConflictError:
+            self.bells.set(key, self.clock.now() + timedelta(seconds=0.2))
+        self.queue.done(key)
+
+    @property
+    def entered(self) -> float:
+        """Since when the step's weight is live, in seconds."""
+        step = self.status.step
+        assert step is not None
+        assert step.live_since is not None
+        return (step.live_since - START).total_seconds()
+
+    @property
+    def status(self) -> Status:
+        found = self.store.canaries[KEY].status
+        assert isinstance(found, Status)
+        return found
+
+
+def beginning(analysis: Mapping[str, Any]) -> list[tuple[str, Thing]]:
+    """All objects before the push."""
+    metrics = [
+        {"name": SUCCESS_RATE, "thresholdRange": {"min": 99}, "interval": "10s"},
+        {"name": "request-duration", "thresholdRange": {"max": 500}, "interval": "10s"},
+    ]
+    usual = {"interval": "10s", "threshold": 5, "metrics": metrics}
+    walk = {} if "steps" in analysis else {"stepWeight": 10, "maxWeight": 50}
+    destinations = [
+        {"destination": {"host": "podinfo", "subset": slot}, "weight": weight}
+        for slot, weight in (("v1", 100), ("v2", 0))
+    ]
+    meta = {"name": "podinfo", "namespace": "demo"}
+    slots = ("v1", "v2")
+    subsets = [{"name": slot, "labels": {"version": slot}} for slot in slots]
+    wish = {**CANARY, "analysis": {**usual, **walk, **analysis}}
+    return [
+        (watch.CANARIES, {**plain(canary()), "spec": wish}),
+        *((watch.DEPLOYMENTS, plain(deployment(slot, "podinfo:1"))) for slot in slots),
+        *(
+            (watch.REPLICASETS, plain(replica_set(slot, "podinfo:1", revision=f"{slot}a")))
+            for slot in slots
+        ),
+        (
+            watch.DESTINATIONRULES,
+            {"metadata": {**meta, "uid": "r"}, "spec": {"host": "podinfo", "subsets": subsets}},
+        ),
+        (
+            watch.VIRTUALSERVICES,
+            {
+                "metadata": {**meta, "uid": "vs"},
+                "spec": {"hosts": ["podinfo"], "http": [{"route": destinations}]},
+            },
+        ),
+    ]
+
+
+def plain(obj: object) -> Thing:
+    """An object as JSON values."""
+    found: Thing = msgspec.json.decode(msgspec.json.encode(obj))
+    return found
