@@ -100,9 +100,11 @@ def note_change(draft: Draft, at: datetime) -> Draft:
     evidence = draft.status.evidence
     if evidence is None:
         return draft
-    skew = draft.snap.counting.skew or timedelta()
-    oldest = evidence.counted_until - skew - timedelta(minutes=10)
-    kept = tuple(change for change in evidence.changes if oldest <= change != at)
+    kept = tuple(change for change in evidence.changes if change != at)
+    skew = draft.snap.counting.skew
+    if skew is not None:  # after a restart nobody can tell yet which of them are too old
+        oldest = evidence.counted_until - skew - timedelta(minutes=10)
+        kept = tuple(change for change in kept if change >= oldest)
     changed = replace(evidence, changes=(*kept, at)[-20:], followed=Tally())
     return draft.change(evidence=changed)
 

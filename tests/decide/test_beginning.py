@@ -183,6 +183,8 @@ def test_changes_of_the_weight_are_remembered_for_as_long_as_a_tile_may_reach_ba
     skewed = replace(lost, status=replace(lost.status, evidence=ahead))
     skewed = replace(skewed, counting=replace(skewed.counting, skew=sec(3600)))
     assert evidence_of(decide(skewed, after(11))).changes == (after(-60), after(11))
+    restarted = replace(skewed, counting=replace(skewed.counting, skew=None))
+    assert evidence_of(decide(restarted, after(11))).changes == (after(-60), after(11))
 
 
 def test_evidence_that_could_not_be_read_begins_anew() -> None:
