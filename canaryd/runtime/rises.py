@@ -1,4 +1,4 @@
-"""Weights rise together: a batch a second, so that the mesh is pushed to in peace.
+"""Weights rise together: a batch each half second, so that the mesh is pushed to in peace.
 
 istiod gathers changes until it has been quiet for 100 ms, at most 10 s; changes that trickle in
 all the time keep it from pushing at all. Falls do not come here: they never wait.
@@ -14,8 +14,8 @@ from canaryd.ports import Clock
 
 MOST = 50
 """So many rise together."""
-EVERY = 1.0
-"""Seconds from one batch to the next."""
+EVERY = 0.5
+"""Seconds from one batch to the next; with a whole one, steps of 10 s would last 11."""
 JOINING = 0.25
 """Seconds in which others join the first of a batch."""
 QUIET = 0.2
@@ -25,7 +25,7 @@ QUIET = 0.2
 class Rises:
     """Who may rise now; the others are queued again when their turn has come, in order.
 
-    While no more than a batch waits, batches begin a second apart; else each begins as soon as
+    While no more than a batch waits, batches begin `EVERY` apart; else each begins as soon as
     the one before it has ended and been followed by `QUIET`.
     """
 

@@ -67,14 +67,14 @@ def test_a_rise_on_its_own_does_not_wait() -> None:
     assert crowd.rose == [(5.0, named(1)[0])]
 
 
-def test_rises_that_come_close_to_each_other_go_out_together_and_the_others_a_second_later() -> (
+def test_rises_that_come_close_to_each_other_go_out_together_and_the_others_in_the_next_batch() -> (
     None
 ):
     crowd = Crowd()
     first, second, third = named(3)
     crowd.at(0.0, [first])
     crowd.at(0.9 * JOINING, [second])
-    crowd.at(2 * JOINING, [third])
+    crowd.at(1.5 * JOINING, [third])
     crowd.play()
     assert crowd.rose == [(0.0, first), (0.9 * JOINING, second), (EVERY, third)]
 
@@ -95,8 +95,8 @@ def test_a_rise_that_is_not_wanted_any_more_takes_nobodys_place() -> None:
     crowd = Crowd()
     first, second, third = named(3)
     crowd.at(0.0, [first])
-    crowd.at(0.5, [second, third])
-    crowd.later(0.6, lambda: crowd.rises.drop(second))
+    crowd.at(0.3, [second, third])
+    crowd.later(0.4, lambda: crowd.rises.drop(second))
     crowd.play()
     assert crowd.rose == [(0.0, first), (EVERY, third)]
 
@@ -105,8 +105,8 @@ def test_one_that_is_decided_again_while_it_waits_keeps_its_place_and_rises_once
     crowd = Crowd()
     first, second, third = named(3)
     crowd.at(0.0, [first])
-    crowd.at(0.4, [second])
-    crowd.at(0.5, [third, second])
+    crowd.at(0.3, [second])
+    crowd.at(0.4, [third, second])
     crowd.play()
     assert crowd.rose == [(0.0, first), (EVERY, second), (EVERY, third)]
 
