@@ -80,6 +80,10 @@ class Standin:
             return found
 
 
+IMAGE = {"MALLOC_ARENA_MAX": "2"}
+"""The part of the image's environment that figures depend on (Dockerfile)."""
+
+
 class Daemon:
     """`canaryd run` with its settings as shipped, under the account of deploy/, killable."""
 
@@ -92,7 +96,7 @@ class Daemon:
         environment: Mapping[str, str] | None = None,
         census: bool = False,
     ) -> None:
-        self._environment = {**os.environ, **(environment or {})}
+        self._environment = {**os.environ, **IMAGE, **(environment or {})}
         self._run = CENSUS + RUN if census else RUN
         self.census = folder / "census.json"
         self._cluster = cluster
