@@ -11,8 +11,10 @@ from canaryd.cli.cluster import Cluster
 from canaryd.model.errors import NotFoundError
 from canaryd.model.names import Revision, SlotName
 from canaryd.model.spec import Slot, Spec
-from canaryd.runtime.templates import HASH_LABEL, REVISION, read_template
 from canaryd.wire import watch
+from canaryd.wire.podtemplate import read_template
+from canaryd.wire.watch import HASH_LABEL, REVISION
+from canaryd.wire.workload import Deployment
 
 _REPLICASET = msgspec.json.Decoder(watch.ReplicaSetObject)
 
@@ -42,14 +44,14 @@ async def holdings(cluster: Cluster, spec: Spec) -> dict[SlotName, Holding]:
 
 async def _holding(cluster: Cluster, slot: Slot) -> Holding | None:
     try:
-        deployment: watch.DeploymentObject = await cluster.get(watch.DEPLOYMENTS, slot.deployment)
+        deployment: Deployment = await cluster.get(watch.DEPLOYMENTS, slot.deployment)
     except NotFoundError:
         return None
-    template = read_template(bytes(deployment.spec.template))
+    template = deployment.template
     number = deployment.metadata.annotations.get(REVISION)
-    observed = deployment.status.observed_generation >= deployment.metadata.generation
+    observed = deployment.observed_generation >= deployment.metadata.generation
     revision = None
-    if number is not None and observed and not deployment.spec.paused:
+    if number is not None and observed and not deployment.paused:
         selector = ",".join(f"{key}={value}" for key, value in sorted(template.labels.items()))
         owned = await cluster.listed(watch.REPLICASETS, selector=selector)
         revision = _named(owned, deployment.metadata.uid, number, template.digest)
@@ -59,7 +61,7 @@ async def _holding(cluster: Cluster, slot: Slot) -> Holding | None:
         digest=template.digest,
         revision=revision,
         images=template.images,
-        paused=deployment.spec.paused,
+        paused=deployment.paused,
     )
 
 
@@ -70,6 +72,6 @@ def _named(replicasets: list[bytes], uid: str, number: str, digest: str) -> Revi
         meta = found.metadata
         mine = any(owner.uid == uid for owner in meta.owner_references)
         if mine and meta.annotations.get(REVISION) == number:
-            same = read_template(bytes(found.spec.template)).digest == digest
+            same = read_template(found.spec.template).digest == digest
             return Revision(meta.labels[HASH_LABEL]) if same else None
     return None

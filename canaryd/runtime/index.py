@@ -13,6 +13,7 @@ from canaryd.model.spec import Spec
 from canaryd.model.template import TemplateKind, TemplateRef
 from canaryd.runtime.view import CanaryView
 from canaryd.wire import watch
+from canaryd.wire.workload import Deployment, ReplicaSet
 
 Place = tuple[str, str, str]
 """Kind, namespace, name."""
@@ -113,11 +114,11 @@ class Index:
     def concerned(self, kind: str, obj: object) -> Iterable[Key]:
         """The Canaries to decide again after this object changed."""
         match obj:
-            case watch.ReplicaSetObject(metadata=meta):
+            case ReplicaSet(metadata=meta):
                 owner = next((o.name for o in meta.owner_references if o.kind == "Deployment"), "")
                 return tuple(self._by_place.get((watch.DEPLOYMENTS, meta.namespace, owner), ()))
             case (
-                watch.DeploymentObject(metadata=meta)
+                Deployment(metadata=meta)
                 | watch.VirtualServiceObject(metadata=meta)
                 | watch.TemplateObject(metadata=meta)
             ):

@@ -5,8 +5,9 @@ Most events are none: counts of pods that are there but not ready, who wrote wha
 
 from __future__ import annotations
 
-from canaryd.runtime.templates import HASH_LABEL, REVISION
 from canaryd.wire import watch
+from canaryd.wire.watch import HASH_LABEL, REVISION
+from canaryd.wire.workload import Deployment, ReplicaSet
 
 
 def outdated(meta: watch.Meta, known: watch.Meta) -> bool:
@@ -24,15 +25,15 @@ def is_news(before: object | None, after: object) -> bool:
 def reads(obj: object) -> object:
     """What is read of it; a Canary is compared where it is parsed."""
     match obj:
-        case watch.DeploymentObject(metadata=meta, spec=spec, status=status):
+        case Deployment(metadata=meta, template=template):
             return (
                 *(meta.uid, meta.generation, meta.annotations.get(REVISION)),
-                *(bytes(spec.template), spec.replicas, spec.paused, status.observed_generation),
+                *(template.digest, obj.replicas, obj.paused, obj.observed_generation),
             )
-        case watch.ReplicaSetObject(metadata=meta, spec=spec, status=status):
+        case ReplicaSet(metadata=meta, template=template):
             return (
                 *(meta.uid, meta.labels.get(HASH_LABEL), meta.annotations.get(REVISION)),
-                *(meta.owner_references, bytes(spec.template), status.ready_replicas),
+                *(meta.owner_references, template.digest, obj.ready),
             )
         case (
             watch.VirtualServiceObject(metadata=meta, spec=spec)

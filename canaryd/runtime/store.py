@@ -22,6 +22,7 @@ from canaryd.runtime.news import is_news, outdated
 from canaryd.runtime.questions import Asked, asked_for
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire import watch
+from canaryd.wire.workload import ReplicaSet
 
 Relation: TypeAlias = tuple[str, str, str]
 """How an object belongs to another: the verb, the namespace, and the other's uid or name."""
@@ -38,7 +39,7 @@ def asked_of(key: Key) -> Relation:
 def relations(obj: object) -> tuple[Relation, ...]:
     """What this version of an object belongs to."""
     match obj:
-        case watch.ReplicaSetObject(metadata=meta):
+        case ReplicaSet(metadata=meta):
             owners = meta.owner_references
             return tuple(("owned by", meta.namespace, owner.uid) for owner in owners)
         case watch.RequestObject():
@@ -173,7 +174,7 @@ class Store:
         """All objects of the kind."""
         return list(self._objects[kind].values())
 
-    def owned_by(self, namespace: str, uid: str) -> Iterable[watch.ReplicaSetObject]:
+    def owned_by(self, namespace: str, uid: str) -> Iterable[ReplicaSet]:
         """The ReplicaSets that this object owns."""
         names = self._related.get(("owned by", namespace, uid), ())
         return [self._objects[watch.REPLICASETS][namespace, name] for name in names]

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from canaryd.model.names import Key, Revision
 from canaryd.model.snapshot import Workload
 from canaryd.runtime.store import Store
-from canaryd.runtime.templates import HASH_LABEL, REVISION, read_template
-from canaryd.wire import watch
+from canaryd.wire.watch import DEPLOYMENTS, HASH_LABEL, REVISION
+from canaryd.wire.workload import Deployment, ReplicaSet
 
 
 class Seen(NamedTuple):
@@ -26,8 +26,8 @@ class Seen(NamedTuple):
 class _From(NamedTuple):
     """The objects that something was worked out from."""
 
-    deployment: watch.DeploymentObject
-    owned: Sequence[watch.ReplicaSetObject]
+    deployment: Deployment
+    owned: Sequence[ReplicaSet]
     judged: Revision | None
 
     def still(self, other: _From) -> bool:
@@ -54,9 +54,7 @@ class Workloads:
         does not select must still be taken off the traffic.
         """
         known = self._known.setdefault(key, {})
-        deployment: watch.DeploymentObject | None = self._store.get(
-            watch.DEPLOYMENTS, key.namespace, name
-        )
+        deployment: Deployment | None = self._store.get(DEPLOYMENTS, key.namespace, name)
         if deployment is None:
             known.pop(name, None)
             return Seen(Workload(name=name, exists=False), None)
@@ -76,14 +74,14 @@ class Workloads:
 def _labels(found: _From) -> Mapping[str, str]:
     for owned in found.owned:
         if found.judged is not None and owned.metadata.labels.get(HASH_LABEL) == found.judged:
-            return read_template(bytes(owned.spec.template)).labels
-    return read_template(bytes(found.deployment.spec.template)).labels
+            return owned.template.labels
+    return found.deployment.template.labels
 
 
 def _workload(
-    name: str, deployment: watch.DeploymentObject, owned: Sequence[watch.ReplicaSetObject]
+    name: str, deployment: Deployment, owned: Sequence[ReplicaSet]
 ) -> Workload:
-    meta, spec = deployment.metadata, deployment.spec
+    meta, template = deployment.metadata, deployment.template
     number = meta.annotations.get(REVISION)
     current = next(
         (
@@ -93,24 +91,20 @@ def _workload(
         ),
         None,
     )
-    template = read_template(bytes(spec.template))
-    observed = deployment.status.observed_generation >= meta.generation
+    observed = deployment.observed_generation >= meta.generation
     last = None
     if current is not None and HASH_LABEL in current.metadata.labels:
         last = Revision(current.metadata.labels[HASH_LABEL])
-    moved = (
-        current is not None
-        and read_template(bytes(current.spec.template)).digest != template.digest
-    )
+    moved = current is not None and current.template.digest != template.digest
     return Workload(
         name=name,
-        revision=last if observed and not spec.paused and not moved else None,
+        revision=last if observed and not deployment.paused and not moved else None,
         last_revision=last,
-        moved=moved and not spec.paused,
-        paused=spec.paused,
+        moved=moved and not deployment.paused,
+        paused=deployment.paused,
         images=template.images,
-        replicas=spec.replicas,
-        ready=current.status.ready_replicas if current is not None else 0,
-        serving=sum(one.status.ready_replicas for one in owned),
+        replicas=deployment.replicas,
+        ready=current.ready if current is not None else 0,
+        serving=sum(one.ready for one in owned),
         generation=meta.generation,
     )

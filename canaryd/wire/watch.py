@@ -22,7 +22,10 @@ VIRTUALSERVICES = "virtualservices"
 DESTINATIONRULES = "destinationrules"
 
 
-READ = frozenset({"pod-template-hash", "deployment.kubernetes.io/revision"})
+HASH_LABEL = "pod-template-hash"
+REVISION = "deployment.kubernetes.io/revision"
+"""Kubernetes' own number of a Deployment's revision, on the Deployment and on its ReplicaSets."""
+READ = frozenset({HASH_LABEL, REVISION})
 """The labels and annotations that canaryd reads; the others are not kept."""
 
 
@@ -112,7 +115,7 @@ class DeploymentStatus(Struct, gc=False, frozen=True, rename="camel"):
 
 
 class DeploymentObject(Struct, gc=False):
-    """A Deployment."""
+    """A Deployment as it arrives; `wire.workload` is what is kept of it."""
 
     metadata: Meta
     spec: DeploymentSpec
@@ -128,12 +131,11 @@ class ReplicaSetSpec(Struct, gc=False, frozen=True):
 class ReplicaSetStatus(Struct, gc=False, frozen=True, rename="camel"):
     """How many pods of this revision are ready."""
 
-    replicas: int = 0
     ready_replicas: int = 0
 
 
 class ReplicaSetObject(Struct, gc=False):
-    """A ReplicaSet; its label pod-template-hash is the revision."""
+    """A ReplicaSet as it arrives; `wire.workload` is what is kept of it."""
 
     metadata: Meta
     spec: ReplicaSetSpec = ReplicaSetSpec()
@@ -193,4 +195,4 @@ OBJECTS: dict[str, type[Struct]] = {
     VIRTUALSERVICES: VirtualServiceObject,
     DESTINATIONRULES: DestinationRuleObject,
 }
-"""The struct of each watched kind."""
+"""The struct that each watched kind is decoded into."""

@@ -20,8 +20,9 @@ from canaryd.model.status import Phase, Status
 from canaryd.model.tile import Column, Row, Tile
 from canaryd.ports import Provider
 from canaryd.runtime.store import Store
-from canaryd.wire import watch
+from canaryd.wire import watch, workload
 from canaryd.wire.status import render_status
+from canaryd.wire.workload import Deployment, ReplicaSet
 from tests.wire.objects import CANARY
 
 KEY = Key("demo", "podinfo")
@@ -201,19 +202,21 @@ def template(image: str, slot: str = "v2", **labels: str) -> dict[str, Any]:
 
 def deployment(
     slot: str, image: str, *, version: int = 1, generation: int = 1, observed: int = 1
-) -> watch.DeploymentObject:
+) -> Deployment:
     note = {"deployment.kubernetes.io/revision": str(observed)}
     body = {
         "metadata": meta(f"podinfo-{slot}", version, annotations=note, generation=generation),
         "spec": {"replicas": 1, "template": template(image, slot)},
         "status": {"observedGeneration": observed},
     }
-    return msgspec.json.decode(msgspec.json.encode(body), type=watch.DeploymentObject)
+    return workload.deployment(
+        msgspec.json.decode(msgspec.json.encode(body), type=watch.DeploymentObject)
+    )
 
 
 def replica_set(
     slot: str, image: str, *, revision: str, number: int = 1, ready: int = 1, version: int = 1
-) -> watch.ReplicaSetObject:
+) -> ReplicaSet:
     owner = {"kind": "Deployment", "name": f"podinfo-{slot}", "uid": f"uid-podinfo-{slot}"}
     body = {
         "metadata": meta(
@@ -226,4 +229,6 @@ def replica_set(
         "spec": {"template": template(image, slot, **{"pod-template-hash": revision})},
         "status": {"readyReplicas": ready},
     }
-    return msgspec.json.decode(msgspec.json.encode(body), type=watch.ReplicaSetObject)
+    return workload.replica_set(
+        msgspec.json.decode(msgspec.json.encode(body), type=watch.ReplicaSetObject)
+    )

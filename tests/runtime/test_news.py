@@ -18,6 +18,7 @@ from canaryd.ports import Writer
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
+from canaryd.wire.workload import kept
 from tests.runtime.fakes import KEY, HandClock, canary, store, template
 from tests.runtime.release import Thing, beginning, merged, plain
 
@@ -140,7 +141,7 @@ class World:
                 fresh["uid"] = f"uid-{name}"
         self.objects[kind, name] = merged(body, {"metadata": fresh})
         raw = msgspec.json.encode(self.objects[kind, name])
-        self.known.apply(kind, msgspec.json.decode(raw, type=watch.OBJECTS[kind]))
+        self.known.apply(kind, kept(msgspec.json.decode(raw, type=watch.OBJECTS[kind])))
 
     def happen(self, change: Change) -> None:
         kind, name, parts = change

@@ -22,6 +22,7 @@ from canaryd.adapters.kube.errors import Status, excerpt, refusal
 from canaryd.adapters.kube.kinds import Call
 from canaryd.model.errors import UnreachableError
 from canaryd.wire import watch
+from canaryd.wire.workload import kept
 
 log = structlog.get_logger(__name__)
 
@@ -158,7 +159,7 @@ class Decoder:
             return None
 
     def _decode(self, raw: bytes | Raw) -> Any:  # noqa: ANN401
-        obj = self._struct.decode(raw)
+        obj: Any = kept(self._struct.decode(raw))
         _detach(obj)
         _lighten(obj.metadata)
         return obj
