@@ -78,9 +78,7 @@ def _labels(found: _From) -> Mapping[str, str]:
     return found.deployment.template.labels
 
 
-def _workload(
-    name: str, deployment: Deployment, owned: Sequence[ReplicaSet]
-) -> Workload:
+def _workload(name: str, deployment: Deployment, owned: Sequence[ReplicaSet]) -> Workload:
     meta, template = deployment.metadata, deployment.template
     number = meta.annotations.get(REVISION)
     current = next(

@@ -200,25 +200,30 @@ def template(image: str, slot: str = "v2", **labels: str) -> dict[str, Any]:
     }
 
 
-def deployment(
+def deployment_body(
     slot: str, image: str, *, version: int = 1, generation: int = 1, observed: int = 1
-) -> Deployment:
+) -> dict[str, Any]:
     note = {"deployment.kubernetes.io/revision": str(observed)}
-    body = {
+    return {
         "metadata": meta(f"podinfo-{slot}", version, annotations=note, generation=generation),
         "spec": {"replicas": 1, "template": template(image, slot)},
         "status": {"observedGeneration": observed},
     }
-    return workload.deployment(
-        msgspec.json.decode(msgspec.json.encode(body), type=watch.DeploymentObject)
-    )
 
 
-def replica_set(
+def deployment(
+    slot: str, image: str, *, version: int = 1, generation: int = 1, observed: int = 1
+) -> Deployment:
+    body = deployment_body(slot, image, version=version, generation=generation, observed=observed)
+    raw = msgspec.json.encode(body)
+    return workload.deployment(msgspec.json.decode(raw, type=watch.DeploymentObject))
+
+
+def replica_set_body(
     slot: str, image: str, *, revision: str, number: int = 1, ready: int = 1, version: int = 1
-) -> ReplicaSet:
+) -> dict[str, Any]:
     owner = {"kind": "Deployment", "name": f"podinfo-{slot}", "uid": f"uid-podinfo-{slot}"}
-    body = {
+    return {
         "metadata": meta(
             f"podinfo-{slot}-{revision}",
             version,
@@ -229,6 +234,13 @@ def replica_set(
         "spec": {"template": template(image, slot, **{"pod-template-hash": revision})},
         "status": {"readyReplicas": ready},
     }
-    return workload.replica_set(
-        msgspec.json.decode(msgspec.json.encode(body), type=watch.ReplicaSetObject)
+
+
+def replica_set(
+    slot: str, image: str, *, revision: str, number: int = 1, ready: int = 1, version: int = 1
+) -> ReplicaSet:
+    body = replica_set_body(
+        slot, image, revision=revision, number=number, ready=ready, version=version
     )
+    raw = msgspec.json.encode(body)
+    return workload.replica_set(msgspec.json.decode(raw, type=watch.ReplicaSetObject))

@@ -16,6 +16,7 @@ from typing import Any, cast
 import msgspec
 
 from canaryd.adapters.kube.api import Api
+from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import MERGE_PATCH, Call, Catalogue
 from canaryd.adapters.kube.writer import KubeWriter
 from canaryd.adapters.routers.istio import IstioRouter
@@ -40,10 +41,19 @@ from canaryd.runtime.rises import Rises
 from canaryd.runtime.store import Store
 from canaryd.runtime.unusable import Unusable
 from canaryd.wire import watch
-from tests.runtime.fakes import KEY, START, HandClock, Meter, canary, deployment, replica_set
+from tests.runtime.fakes import (
+    KEY,
+    START,
+    HandClock,
+    Meter,
+    canary,
+    deployment_body,
+    replica_set_body,
+)
 from tests.wire.objects import CANARY
 
 Thing = dict[str, Any]
+_DECODERS = {kind: Decoder(kind) for kind in watch.OBJECTS}
 STEP = 0.1
 """The clock's step, in seconds."""
 
@@ -65,7 +75,7 @@ class Server:
         body["metadata"]["resourceVersion"] = str(self._version)
         self.objects[kind, body["metadata"]["name"]] = body
         raw = msgspec.json.encode(body)
-        self.lines.append((kind, msgspec.json.decode(raw, type=watch.OBJECTS[kind])))
+        self.lines.append((kind, _DECODERS[kind].one(Call("watch", kind, ""), raw)))
         return raw
 
     def change(self, kind: str, name: str, **parts: Mapping[str, Any]) -> None:
@@ -246,11 +256,13 @@ class Play:
 
     # --- what happens outside ---
 
-    async def push(self, image: str = "podinfo:2", revision: str = "v2b") -> None:
+    async def push(self, image: str = "podinfo:2", revision: str = "v2b", *, env: str = "") -> None:
         """A release, with every event that a real one has until its pods are ready."""
         name, old = "podinfo-v2", "podinfo-v2-v2a"
-        new = plain(replica_set("v2", image, revision=revision, number=2, ready=0))
-        template = plain(deployment("v2", image))["spec"]["template"]
+        new = replica_set_body("v2", image, revision=revision, number=2, ready=0)
+        template = deployment_body("v2", image)["spec"]["template"]
+        for made in (template, new["spec"]["template"]):
+            made["spec"]["containers"][0]["env"] = [{"name": "TEXT", "value": env}]
         number = {"deployment.kubernetes.io/revision": "2"}
         change = self.server.change
         for turn in (
@@ -345,9 +357,9 @@ def beginning(analysis: Mapping[str, Any]) -> list[tuple[str, Thing]]:
     wish = {**CANARY, "analysis": {**usual, **walk, **analysis}}
     return [
         (watch.CANARIES, {**plain(canary()), "spec": wish}),
-        *((watch.DEPLOYMENTS, plain(deployment(slot, "podinfo:1"))) for slot in slots),
+        *((watch.DEPLOYMENTS, deployment_body(slot, "podinfo:1")) for slot in slots),
         *(
-            (watch.REPLICASETS, plain(replica_set(slot, "podinfo:1", revision=f"{slot}a")))
+            (watch.REPLICASETS, replica_set_body(slot, "podinfo:1", revision=f"{slot}a"))
             for slot in slots
         ),
         (

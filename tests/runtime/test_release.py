@@ -10,6 +10,7 @@ from asyncio import TaskGroup
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
 import pytest
 from click import unstyle
 
@@ -275,3 +276,19 @@ def complete(play: Play) -> Any:
     spec = play.store.canaries[KEY].spec
     assert not isinstance(spec, Problem)
     return spec
+
+
+async def test_after_a_release_no_text_of_a_pod_template_is_left_in_memory() -> None:
+    text = "a long value " * 1600
+    async with TaskGroup() as tasks:
+        play = Play(tasks)
+        await begun(play)
+        await play.push(env=text)
+        await play.until(play.clock.seconds + 90)
+    assert play.status.primary_slot == "v2"
+    told = [msgspec.json.encode(body) for body in play.server.objects.values()]
+    assert sum(text.encode() in body for body in told) == 2  # the Deployment and its ReplicaSet
+    for kind in watch.OBJECTS:
+        held = msgspec.json.encode(list(play.store.all(kind)), enc_hook=dict)
+        assert b"a long value" not in held
+        assert b"podinfo:2" in held or kind not in {watch.DEPLOYMENTS, watch.REPLICASETS}

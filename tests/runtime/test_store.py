@@ -7,7 +7,16 @@ import msgspec
 from canaryd.model.names import Key
 from canaryd.model.status import Phase, Status
 from canaryd.wire import watch
-from tests.runtime.fakes import KEY, HandClock, canary, deployment, replica_set, store
+from canaryd.wire.workload import kept
+from tests.runtime.fakes import (
+    KEY,
+    HandClock,
+    canary,
+    deployment,
+    deployment_body,
+    replica_set,
+    store,
+)
 from tests.wire.objects import CANARY, TEMPLATED
 
 
@@ -34,6 +43,31 @@ def test_a_pod_getting_ready_enqueues_the_canary_that_its_deployment_belongs_to(
     queued.clear()
     known.apply(watch.REPLICASETS, replica_set("v9", "podinfo:2", revision="r9"))
     assert queued == []
+
+
+def test_a_template_is_news_when_it_says_something_else_and_only_then() -> None:
+    queued: list[Key] = []
+    known = store(HandClock(), queued)
+    known.apply(watch.CANARIES, canary())
+    known.apply(watch.DEPLOYMENTS, deployment("v2", "podinfo:2"))
+    body = deployment_body("v2", "podinfo:2")
+
+    def arrives() -> list[Key]:
+        body["metadata"]["resourceVersion"] += "0"
+        raw = msgspec.json.encode(body)
+        queued.clear()
+        known.apply(watch.DEPLOYMENTS, kept(msgspec.json.decode(raw, type=watch.DeploymentObject)))
+        return list(queued)
+
+    template = body["spec"]["template"]
+    template["metadata"]["creationTimestamp"] = None
+    assert arrives() == []
+    body["spec"]["template"] = template = dict(reversed(template.items()))
+    assert arrives() == []
+    template["spec"]["containers"][0]["env"] = [{"name": "LEVEL", "value": "debug"}]
+    assert arrives() == [KEY]
+    body["status"]["readyReplicas"] = 7
+    assert arrives() == []
 
 
 def test_a_list_without_an_object_means_that_it_is_gone() -> None:
