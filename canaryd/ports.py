@@ -55,8 +55,8 @@ class Sink(Protocol):
         """An object was added or changed (also by our own write's answer)."""
         ...
 
-    def remove(self, kind: str, namespace: str, name: str) -> None:
-        """An object is gone."""
+    def remove(self, kind: str, namespace: str, name: str, *, for_good: bool = True) -> None:
+        """An object is gone; or, not for good, it cannot be understood any more."""
         ...
 
     def heard(self, kind: str) -> None:
@@ -90,8 +90,13 @@ class Writer(Protocol):
         operations: Sequence[Mapping[str, Any]],
         *,
         urgency: Urgency = Urgency.RISE,
+        of: Key | None = None,
     ) -> None:
-        """JSON-patch an object; on a conflict or failed `test` re-reads it into the store first."""
+        """JSON-patch an object; on a conflict or failed `test` re-reads it into the store first.
+
+        Raises OvertakenError when the Canary `of` has news before the write is sent; a Canary's
+        status is written on the same terms.
+        """
         ...
 
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None:

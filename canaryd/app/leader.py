@@ -49,6 +49,7 @@ class Leader:
         self._parts = parts
         turnstile = Turnstile(per_second=parts.settings.writes_per_second)
         parts.meters.watch_writes(turnstile.waiting)
+        parts.queue.overtake = turnstile.overtake
         self._writer = KubeWriter(
             parts.api,
             parts.catalogue,

@@ -148,10 +148,11 @@ def run_clock(draft: Draft, weight: Weight) -> Draft:
         return draft
     live = weight == step.weight and draft.status.cap is None
     unbroken = draft.routing.shows(draft.slot, weight)
+    since = min(step.live_since or now, now)  # later than now: the wall clock was set back
     runs = live and not any(reason in NOT_THE_STEPS_TIME for reason, _ in draft.holds)
     ticking = replace(
         step,
-        live_since=((unbroken and step.live_since) or now) if live else None,
+        live_since=(since if unbroken else now) if live else None,
         running_since=(step.running_since or now) if runs else None,
         stayed=step.stayed if runs else step.elapsed(now),
     )

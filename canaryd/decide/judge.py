@@ -30,9 +30,12 @@ from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 
 
 def relevant(draft: Draft, metric: Metric, since: datetime) -> Sample | None:
-    """The latest sample, if it belongs here: a value's whole window must lie after `since`."""
+    """The latest sample, if it belongs here: a value's whole window must lie after `since`.
+
+    One of an instant to come is from before the wall clock was set back, and may be counted.
+    """
     sample = draft.snap.samples.get(metric.name)
-    if sample is None:
+    if sample is None or sample.asked_at > draft.now:
         return None
     reaches_back_to = sample.asked_at
     if sample.answered is Answered.VALUE:
@@ -69,7 +72,7 @@ def gate(metric: Metric, sample: Sample, before: Gate | None) -> Gate:
 def look(draft: Draft, metric: Metric, since: datetime) -> Gate:
     """What the gate says now; an answer that a restart has forgotten stands in the status."""
     before = next((gate for gate in draft.status.gates if gate.name == metric.name), None)
-    if before is not None and reaches_back_to(before, metric) < since:
+    if before is not None and (reaches_back_to(before, metric) < since or before.at > draft.now):
         before = None
     sample = relevant(draft, metric, since)
     if sample is not None:
@@ -146,7 +149,11 @@ def uncounted(draft: Draft) -> Draft:
 def count_failure(draft: Draft) -> Draft:
     """Count at most one failed check per interval; the one with number `threshold` ends it."""
     rollout, analysis = draft.rollout, draft.snap.spec.analysis
-    earliest = rollout.failed_at + analysis.interval if rollout.failed_at else rollout.started_at
+    last = rollout.failed_at
+    if last is None or last > draft.now:  # it is to come where the wall clock was set back
+        earliest = sure(sure(draft.status.step).live_since)
+    else:
+        earliest = last + analysis.interval
     checks = {metric.name for metric in analysis.metrics}
     failed = [
         g

@@ -123,9 +123,15 @@ def edges(gate: EvidenceGate, scales: Scales) -> tuple[float | None, ...]:
 def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Evidence:
     """All tiles that follow on what was counted, in order; repeats and early ones are left out.
 
-    So are those of another length, from before the window was raised: they are asked for anew.
+    So are those of another length, from before the window was raised, and those that another
+    reporter counted, from before an edit: they are asked for anew.
     """
-    waiting = {tile.start: tile for tile in tiles if tile.end - tile.start == evidence.window}
+    reporters = (None, scales.rules.reporter)
+    waiting = {
+        tile.start: tile
+        for tile in tiles
+        if tile.end - tile.start == evidence.window and tile.reporter in reporters
+    }
     evidence = fitted(evidence, scales)
     while (tile := waiting.pop(evidence.counted_until, None)) is not None:
         evidence = replace(take_one(evidence, tile, scales), counted_until=tile.end)

@@ -28,6 +28,10 @@ class ConflictError(TransientError):
     """Somebody else wrote the object first."""
 
 
+class OvertakenError(TransientError):
+    """News came while the write waited for its turn: it was not sent, and is decided anew."""
+
+
 class ThrottledError(TransientError):
     """The server asked for a pause of `retry_after`."""
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from math import inf
 
 from canaryd.model.answered import Answered
+from canaryd.model.gates import Reporter
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,8 @@ class Tile:
     answer was partial: the tile counts for nothing. Errors count also where latency cannot:
     `untimed` says in words why no request was timed although it should have been, `lacking` are
     the edges (ms) that were asked for and that some pod's histogram does not have, and `buckets`
-    those that there are, if that was asked then.
+    those that there are, if that was asked then. `reporter` is whose proxies counted; None: those
+    that the Canary says.
     """
 
     start: datetime
@@ -62,6 +64,7 @@ class Tile:
     untimed: str = ""
     lacking: tuple[float, ...] = ()
     buckets: tuple[float, ...] = ()
+    reporter: Reporter | None = None
 
 
 @dataclass(frozen=True, slots=True)

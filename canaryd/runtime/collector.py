@@ -23,7 +23,7 @@ from canaryd.model.question import Failed, Question
 from canaryd.model.snapshot import Sample, Snapshot
 from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import by_hand
-from canaryd.runtime.questions import aligned, asked_for, question, unanswered
+from canaryd.runtime.questions import LEFT_OUT, aligned, asked_for, question, unanswered
 from canaryd.runtime.reach import reach
 from canaryd.runtime.store import Store
 
@@ -35,6 +35,8 @@ TOGETHER = timedelta(milliseconds=500)
 No step is passed without all of them, so it costs nothing but that good news are seen later. A
 value outside of its bounds waits for nobody.
 """
+JUMP = 1.0
+"""A wall clock that lost so many seconds against the other since the last look was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Collector:
         self._waiting: dict[_Moment, None] = {}
         """The batches that hold answers back, the longest first."""
         self._tickets = count()
+        self._ahead = self._wall_ahead()
 
     def want(self, snap: Snapshot, observe: tuple[Observe, ...]) -> None:
         """Keep asking for exactly these metrics of this Canary."""
@@ -120,6 +123,7 @@ class Collector:
 
     def tick(self) -> None:
         """Send all that is due; waits for nothing."""
+        self._look_at_the_clock()
         now = self._clock.now()
         due = list(self._take(now))
         for at, wish in due:
@@ -136,6 +140,29 @@ class Collector:
             self._tasks.create_task(self._ask(server, questions))
         self._hand_on(now)
 
+    def _wall_ahead(self) -> float:
+        """How far the wall clock is from the one that never jumps, in seconds."""
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+    def _look_at_the_clock(self) -> None:
+        """Where it was set back nothing would be due until it has caught up: all is pushed anew.
+
+        Each is asked for within its interval; what is under way belongs to the time before.
+        """
+        before, self._ahead = self._ahead, self._wall_ahead()
+        if before - self._ahead <= JUMP:
+            return
+        for moment in tuple(self._waiting):
+            self._deliver(moment, self._batches[moment])
+        self._due.clear()
+        now = self._clock.now()
+        for wishes in self._wishes.values():
+            for name, wish in wishes.items():
+                fresh = wishes[name] = replace(wish, ticket=next(self._tickets))
+                interval = wish.observe.interval
+                first = min(max(wish.observe.first_at, now), now + interval)
+                self._push(fresh, aligned(first, interval))
+
     def _take(self, now: datetime) -> Iterator[tuple[datetime, Wish]]:
         """Take out what is due and still wanted."""
         while self._due and self._due[0][0] <= now:
@@ -151,9 +178,9 @@ class Collector:
                 self._put(wish, asked.due, unanswered(asked, metrics))
             return
         answers = await metrics.ask([asked for _, asked in questions.values()])
-        for (key, _), sample in answers.items():
-            wish, asked = questions[key]
-            self._put(wish, asked.due, sample)
+        for key, (wish, asked) in questions.items():
+            left_out = unanswered(asked, LEFT_OUT)
+            self._put(wish, asked.due, answers.get((key, asked.metric), left_out))
 
     def _put(self, wish: Wish, due: datetime, sample: Sample) -> None:
         """Take in an answer; it is handed on with the others of its instant."""

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from asyncio import Semaphore, TaskGroup, sleep
+from asyncio import TaskGroup, sleep
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from time import perf_counter
+from typing import assert_never
 
 import structlog
 
-from canaryd.model.errors import CanarydError, ConflictError, TerminalError, ThrottledError
+from canaryd.model.errors import (
+    CanarydError,
+    ConflictError,
+    OvertakenError,
+    TerminalError,
+    ThrottledError,
+)
 from canaryd.model.names import Key
 from canaryd.ports import Clock, Meter, Timers
+from canaryd.runtime.carried import Carried
 from canaryd.runtime.queue import Queue
 from canaryd.runtime.store import Store
 
 log = structlog.get_logger()
-AT_ONCE = 2_000
-"""So many decisions are carried out at a time: nearly all of that is waiting for answers."""
+LONGEST_PAUSE = timedelta(seconds=30)
+"""No answer keeps a Canary from being tried again for longer than this."""
 
 
 class Controller:
@@ -27,7 +36,7 @@ class Controller:
         *,
         queue: Queue,
         store: Store,
-        reconcile: Callable[[Key], Awaitable[bool | None]],
+        reconcile: Callable[[Key], Awaitable[Carried]],
         timers: Timers,
         clock: Clock,
         meter: Meter,
@@ -40,14 +49,15 @@ class Controller:
         self._meter = meter
 
     async def run(self) -> None:
-        """Work until cancelled."""
+        """Work until cancelled.
+
+        There are as many tasks as Canaries at most: a bound would have falls wait for statuses.
+        """
         self._store.enqueue_all()
-        free = Semaphore(AT_ONCE)
         async with TaskGroup() as tasks:
             while True:
                 key = await self._queue.get()
-                await free.acquire()
-                tasks.create_task(self._work(key)).add_done_callback(lambda _: free.release())
+                tasks.create_task(self._work(key))
                 await sleep(0)  # it decides now; then answers and watches have their turn
 
     async def _work(self, key: Key) -> None:
@@ -62,13 +72,15 @@ class Controller:
 
     async def _one(self, key: Key) -> str:
         try:
-            if await self._reconcile(key):
-                self._queue.settle(key)
+            carried = await self._reconcile(key)
+        except OvertakenError:
+            return "overtaken"  # what overtook the write has queued the key already
         except ConflictError:
             self._later(key)  # sooner when the object that was re-read is news: that enqueues
             return "conflict"
         except ThrottledError as error:
-            self._timers.set(key, self._clock.now() + error.retry_after)
+            pause = min(error.retry_after, LONGEST_PAUSE)
+            self._timers.set(key, self._clock.now() + pause)
             return "transient"
         except CanarydError as error:
             log.warning("not done, tried again", canary=str(key), error=str(error))
@@ -78,6 +90,18 @@ class Controller:
             log.exception("decision failed", canary=str(key))
             self._later(key)
             return "bug"
+        return self._carried(key, carried)
+
+    def _carried(self, key: Key, carried: Carried) -> str:
+        match carried:
+            case Carried.NOT_YET:
+                return "waits"  # nothing was tried, so no failure is forgiven
+            case Carried.STANDS:
+                self._queue.settle(key)
+            case Carried.OUT:
+                pass
+            case _:
+                assert_never(carried)
         self._queue.forgive(key)
         return "ok"
 

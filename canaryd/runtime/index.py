@@ -95,13 +95,17 @@ class Index:
 
     def _leave(self, key: Key) -> set[Key]:
         touched: set[Key] = set()
-        for place in self._places.pop(key, ()):
+        if key not in self._places:
+            return touched
+        for place in self._places.pop(key):
             self._by_place[place].discard(key)
             if place[0] == watch.DEPLOYMENTS:
                 touched |= self._by_place[place]
             if not self._by_place[place]:
                 del self._by_place[place]
         self._by_namespace[key.namespace].discard(key)
+        if not self._by_namespace[key.namespace]:
+            del self._by_namespace[key.namespace]
         return touched
 
     def sharing(self, canary: CanaryView) -> set[Key]:

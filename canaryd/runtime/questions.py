@@ -17,7 +17,7 @@ SMALLEST_SLOT = timedelta(milliseconds=200)
 LARGEST_SLOT = timedelta(seconds=1)
 SLOTS = 50
 """So many slots in an interval: an answer is late by a fiftieth of it at most."""
-
+LEFT_OUT = Failed(Answered.UNAVAILABLE, "the metrics server's answer left this Canary out")
 
 Asked: TypeAlias = tuple[Metric | None, MetricsServer | None]
 """What a sample answers: the metric as it was complete then, and the Canary's own server."""

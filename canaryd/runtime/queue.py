@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import Counter, deque
+from collections.abc import Callable
 from datetime import timedelta
 
 from canaryd.model.names import Key
@@ -13,10 +14,16 @@ FIRST_DELAY = timedelta(milliseconds=200)
 LONGEST_DELAY = timedelta(seconds=60)
 
 
+def _nobody(_: Key) -> None:
+    """Nothing of the key waits."""
+
+
 class Queue:
     """A set of keys in order of arrival."""
 
     def __init__(self) -> None:
+        self.overtake: Callable[[Key], None] = _nobody
+        """Told of each key with news while it is being decided."""
         self._waiting: deque[Key] = deque()
         self._dirty: set[Key] = set()
         self._busy: set[Key] = set()
@@ -31,7 +38,9 @@ class Queue:
         if key in self._dirty:
             return
         self._dirty.add(key)
-        if key not in self._busy:
+        if key in self._busy:
+            self.overtake(key)
+        else:
             self._waiting.append(key)
             self._arrived.set()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
+from math import inf
 from typing import Protocol
 
 import structlog
@@ -20,12 +21,17 @@ from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.urgency import Urgency
 from canaryd.ports import Clock, Meter, Router, Timers
+from canaryd.runtime.carried import Carried
 from canaryd.runtime.commit import Commit
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.store import Store
 from canaryd.runtime.unusable import Unusable
 
 log = structlog.get_logger()
+
+
+LATE = 1.0
+"""Seconds from a decision to its weight beyond which the decision is old."""
 
 
 class Observing(Protocol):
@@ -98,30 +104,25 @@ class Reconcile:
         self._clock = clock
         self._meter = meter
 
-    async def __call__(self, key: Key) -> bool:
-        """Decide once and carry it out; raises what the writes raise.
-
-        Returns whether all that has come meanwhile is what was written: nothing is left to decide.
-        """
+    async def __call__(self, key: Key, *, late: float = LATE) -> Carried:
+        """Decide and carry it out, anew if that took long; raises what the writes raise."""
         snapshot = self._gather(key)
         if snapshot is None or isinstance(snapshot, Problem):
             await self._leave(key, snapshot)
-            return False
+            return Carried.OUT
         now = self._clock.now()
         if missing := missing_workloads(snapshot):
             snapshot = replace(snapshot, problems=(*snapshot.problems, *missing))
         decision = decide(snapshot, now)
         if not self._may(key, decision):
-            return False  # decided anew when its turn has come, on what is known then
-        try:
-            for action in decision.actions:
-                await self._perform(snapshot, action)
-        except TerminalError as error:
-            await self._say_denied(snapshot, str(error), now)
-            raise
+            return Carried.NOT_YET  # decided anew when its turn has come, on what is known then
+        if await self._act(snapshot, decision, now) > late:
+            # The weight is live from now on, not since it was decided: as after a crash in between.
+            return await self(key, late=inf)  # once: a slow API server still gets a status
         news = await self._commit(snapshot, decision, now, snapshot.problems)
-        self._collector.want(snapshot, decision.observe)
-        self._counter.want(snapshot, decision.count)
+        reached = replace(snapshot, status=decision.status)
+        self._collector.want(reached, decision.observe)
+        self._counter.want(reached, decision.count)
         self._timers.set(key, decision.wake_at)
         self._meter.decided(decision.status.phase)
         self._meter.canary(key, decision.status)
@@ -133,7 +134,7 @@ class Reconcile:
             raise
         if snapshot.denied is not None:
             self._store.deny(key, None)
-        return self._stands(snapshot, decision)
+        return Carried.STANDS if self._stands(snapshot, decision) else Carried.OUT
 
     async def _leave(self, key: Key, problem: Problem | None) -> None:
         """Do nothing more for a Canary that is gone, or that cannot be read: then say so."""
@@ -174,6 +175,17 @@ class Reconcile:
             return self._rises.may(key)
         self._rises.drop(key)
         return True
+
+    async def _act(self, snap: Snapshot, decision: Decision, now: datetime) -> float:
+        """Carry out the actions; returns how many seconds that took."""
+        begun = self._clock.monotonic()
+        try:
+            for action in decision.actions:
+                await self._perform(snap, action)
+        except TerminalError as error:
+            await self._say_denied(snap, str(error), now)
+            raise
+        return self._clock.monotonic() - begun
 
     async def _perform(self, snap: Snapshot, action: Action) -> None:
         """Carry out one action: one write of one object, conditional on what was decided upon."""

@@ -21,6 +21,9 @@ JOINING = 0.25
 QUIET = 0.2
 """Seconds without a rise after each batch, whatever waits: twice what istiod listens for."""
 
+PATIENCE = 1.0
+"""Seconds after which a batch waits no longer for the one before it: one that hangs is alone."""
+
 
 class Rises:
     """Who may rise now; the others are queued again when their turn has come, in order.
@@ -45,7 +48,7 @@ class Rises:
         self._opened = self._ended = float("-inf")
         self._joined = 0
         self._under_way = 0
-        self._armed = False
+        self._rings_at = float("inf")
 
     def may(self, key: Key) -> bool:
         """Whether it may rise now; if not, it is queued again when it may."""
@@ -84,19 +87,22 @@ class Rises:
     def _next(self) -> float:
         """When the next batch may begin."""
         if self._under_way:
-            return float("inf")
+            return self._opened + PATIENCE
         pause = EVERY if len(self._waiting) <= MOST else QUIET
         return max(self._opened + pause, self._ended + QUIET)
 
     def _arm(self, now: float) -> None:
         at = self._next()
-        if not self._armed and at < float("inf"):
-            self._armed = True
+        if at < self._rings_at:
+            self._rings_at = at
             self._later(max(0.0, at - now), self._ring)
 
     def _ring(self) -> None:
-        self._armed = False
         now = self._clock.monotonic()
+        if now >= self._rings_at:
+            self._rings_at = float("inf")
+        if not self._waiting:
+            return
         if self._next() > now:
             self._arm(now)
             return

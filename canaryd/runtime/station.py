@@ -14,7 +14,6 @@ from math import inf
 
 import structlog
 
-from canaryd.model.answered import Answered
 from canaryd.model.decision import Count
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
@@ -24,7 +23,7 @@ from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import Agenda, by_hand
 from canaryd.runtime.line import RETRY, Kind, Line, background_of, course
 from canaryd.runtime.past import Past
-from canaryd.runtime.questions import aligned
+from canaryd.runtime.questions import LEFT_OUT, aligned
 from canaryd.runtime.reach import reach
 from canaryd.runtime.seam import Seam
 from canaryd.runtime.store import Store
@@ -42,7 +41,6 @@ SHORTEST = timedelta(milliseconds=100)
 MOST_TILES = 720
 """So many tiles may wait for a decision."""
 FAR_OFF = datetime.max.replace(tzinfo=UTC)
-LEFT_OUT = Failed(Answered.UNAVAILABLE, "the metrics server's answer left this Canary out")
 
 
 class Station:
@@ -262,7 +260,8 @@ class Station:
         line.following = question.end
         for kind in (Kind.TIME, Kind.TILES):
             line.tell(kind, None, now=now, store=self._store)
-        tile = replace(line.seam.join(answer), scrape=line.scrape or USUAL_SCRAPE)
+        scrape, reporter = line.scrape or USUAL_SCRAPE, question.reporter
+        tile = replace(line.seam.join(answer), scrape=scrape, reporter=reporter)
         self._store.put_tile(line.key, tile)
         self._schedule(line)
 

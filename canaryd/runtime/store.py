@@ -6,7 +6,7 @@ It parses, keeps and enqueues; it decides nothing and asks nobody.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -20,6 +20,7 @@ from canaryd.ports import Clock
 from canaryd.runtime.index import Index, canary_of
 from canaryd.runtime.news import is_news, outdated
 from canaryd.runtime.questions import Asked, asked_for
+from canaryd.runtime.stamps import Stamps
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire import watch
 from canaryd.wire.workload import ReplicaSet
@@ -63,7 +64,7 @@ class Store:
         self._stale_after = stale_after
         self._enqueue = enqueue
         self._objects: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in kinds}
-        self._stamps: Counter[tuple[str, str]] = Counter()
+        self._stamps = Stamps()
         self._related: defaultdict[Relation, set[str]] = defaultdict(set)
         self._gone: dict[str, None] = {}
         self._heard: dict[str, float] = {}
@@ -98,7 +99,7 @@ class Store:
             return  # the late answer to a write of ours must not bring it back
         self._unrelate(before)
         self._objects[kind][place] = obj
-        self._stamps[kind, place[0]] += 1
+        self._stamps.change(kind, place[0], more=before is None)
         for relation in relations(obj):
             self._related[relation].add(place[1])
         if isinstance(obj, watch.CanaryObject):
@@ -107,10 +108,10 @@ class Store:
             for key in {*self.index.concerned(kind, before), *self.index.concerned(kind, obj)}:
                 self._enqueue(key)
 
-    def remove(self, kind: str, namespace: str, name: str) -> None:
-        """An object is gone, for good."""
+    def remove(self, kind: str, namespace: str, name: str, *, for_good: bool = True) -> None:
+        """An object is gone, for good or until it can be understood again."""
         obj = self._remove(kind, namespace, name)
-        if obj is not None:
+        if obj is not None and for_good:
             self._gone[obj.metadata.uid] = None
             while len(self._gone) > REMEMBERED_GONE:
                 del self._gone[next(iter(self._gone))]
@@ -119,7 +120,7 @@ class Store:
         obj = self._objects[kind].pop((namespace, name), None)
         if obj is None:
             return None
-        self._stamps[kind, namespace] += 1
+        self._stamps.change(kind, namespace, more=-1)
         self._unrelate(obj)
         if isinstance(obj, watch.CanaryObject):
             self._drop_canary(Key(namespace, name))
@@ -163,7 +164,7 @@ class Store:
 
     def stamp(self, kind: str, namespace: str) -> int:
         """A number that is another one whenever objects of the kind came, went or changed there."""
-        return self._stamps[kind, namespace]
+        return self._stamps.of(kind, namespace)
 
     def concern(self, key: Key, namespaces: Set[str]) -> None:
         """Have the Canary decided again when what it is routed by changes in these namespaces."""

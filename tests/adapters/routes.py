@@ -121,6 +121,7 @@ class RecordingWriter:
         operations: Sequence[Mapping[str, Any]],
         *,
         urgency: Urgency = Urgency.RISE,
+        of: Key | None = None,
     ) -> None:
         self.patches.append((kind, key, list(operations)))
 

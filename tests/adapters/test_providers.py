@@ -231,6 +231,7 @@ class Writes:
         operations: Sequence[Mapping[str, Any]],
         *,
         urgency: Urgency = Urgency.RISE,
+        of: Key | None = None,
     ) -> None:
         raise NotImplementedError
 

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from canaryd.adapters.kube.turnstile import EACH, SPARE, Turnstile
-from canaryd.model.errors import ThrottledError
+from canaryd.model.errors import OvertakenError, ThrottledError
+from canaryd.model.names import Key
 from canaryd.model.urgency import Urgency
 
 FALL, RISE, STATE, NEWS = Urgency.FALL, Urgency.RISE, Urgency.STATE, Urgency.NEWS
@@ -26,9 +27,9 @@ class Traffic:
         self._news = Event()
         self.began: list[str] = []
 
-    def send(self, name: str, urgency: Urgency) -> None:
+    def send(self, name: str, urgency: Urgency, of: Key | None = None) -> None:
         self._ends[name] = Event()
-        self._writes[name] = self._tasks.create_task(self._write(name, urgency))
+        self._writes[name] = self._tasks.create_task(self._write(name, urgency, of))
 
     def call_off(self, name: str) -> None:
         self._writes[name].cancel()
@@ -39,8 +40,8 @@ class Traffic:
             self._news.clear()
             await self._news.wait()
 
-    async def _write(self, name: str, urgency: Urgency) -> None:
-        async with self._turnstile.turn(urgency):
+    async def _write(self, name: str, urgency: Urgency, of: Key | None) -> None:
+        async with self._turnstile.turn(urgency, of):
             self.began.append(name)
             self._news.set()
             await self._ends[name].wait()
@@ -163,3 +164,63 @@ async def test_a_write_that_is_called_off_as_its_turn_comes_gives_the_turn_back(
         await settle()
         await traffic.drain()
     assert traffic.began[-1] == "last"
+
+
+async def test_what_waits_while_its_canary_has_news_is_not_sent_and_keeps_its_place() -> None:
+    key, turnstile = Key("demo", "podinfo"), Turnstile(at_once=1)
+    async with TaskGroup() as tasks:
+        traffic = Traffic(turnstile, tasks)
+        traffic.send("first", STATE)
+        await settle()
+        old = tasks.create_task(refused(turnstile, key))
+        await settle()
+        traffic.send("later", STATE)
+        await settle()
+        turnstile.overtake(key)
+        assert await old
+        traffic.send("anew", STATE, key)
+        await settle()
+        await traffic.drain()
+    assert traffic.began == ["first", "anew", "later"]
+
+
+async def refused(turnstile: Turnstile, key: Key) -> bool:
+    try:
+        async with turnstile.turn(STATE, key):
+            return False
+    except OvertakenError:
+        return True
+
+
+async def test_news_of_a_canary_stop_neither_its_fall_nor_what_is_under_way() -> None:
+    key, turnstile = Key("demo", "podinfo"), Turnstile(at_once=1)
+    async with TaskGroup() as tasks:
+        traffic = Traffic(turnstile, tasks)
+        traffic.send("under way", STATE, key)
+        await settle()
+        turnstile.overtake(key)
+        for n in range(SPARE):
+            traffic.send(f"fall{n}", FALL, key)
+        traffic.send("last fall", FALL, key)
+        await settle()
+        turnstile.overtake(key)
+        await traffic.drain()
+    assert traffic.began[0] == "under way"
+    assert traffic.began[-1] == "last fall"
+
+
+async def test_falls_go_on_a_second_after_a_429_however_long_it_asked_for() -> None:
+    turnstile = Turnstile()
+    refusal = ThrottledError("not now", retry_after=timedelta(minutes=5))
+    with pytest.raises(ThrottledError):
+        async with turnstile.turn(FALL):
+            raise refusal
+    async with TaskGroup() as tasks:
+        traffic = Traffic(turnstile, tasks)
+        traffic.send("status", STATE)
+        traffic.send("fall", FALL)
+        await traffic.until(1)
+        assert traffic.began == ["fall"]
+        assert turnstile.waiting() == 1
+        traffic.call_off("status")
+        traffic.end("fall")

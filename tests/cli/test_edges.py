@@ -15,7 +15,7 @@ import yaml
 from click.testing import CliRunner, Result
 from typing_extensions import override
 
-from canaryd.cli.schema import lint
+from canaryd.cli.main import main
 from tests.wire.objects import canary
 
 
@@ -32,7 +32,7 @@ def with_edge(*edges: float) -> dict[str, Any]:
 
 
 def linted(document: dict[str, Any], *options: str) -> Result:
-    return CliRunner().invoke(lint, [*options, "-"], input=yaml.safe_dump(document))
+    return CliRunner().invoke(main, ["lint", *options, "-"], input=yaml.safe_dump(document))
 
 
 @contextmanager
@@ -110,7 +110,15 @@ def test_a_server_that_does_not_answer_is_a_warning() -> None:
     with a_server(status=500) as url:
         result = linted(with_edge(250), "--metrics-server", url)
     assert result.exit_code == 0
-    assert "was not checked against" in result.output
+    assert "was not checked against the metrics server: " in result.output
+
+
+def test_the_password_of_a_server_that_does_not_answer_is_not_printed() -> None:
+    with a_server(status=500) as url:
+        login = url.replace("http://", "http://bob:sekret@")
+        result = linted(with_edge(250), "--metrics-server", login)
+    assert "sekret" not in result.output
+    assert "was not checked against the metrics server: " in result.output
 
 
 def test_an_address_that_is_none_is_a_sentence() -> None:

@@ -72,3 +72,17 @@ def test_many_metrics_that_fail_together_are_one_failed_check() -> None:
     assert decision.status.rollout.failed_checks == 1
     assert "98 %" in decision.tidings[0].sentence
     assert "queue was 1 over 1m" in decision.tidings[0].sentence
+
+
+def test_after_the_clock_was_set_back_a_bad_check_counts_at_once_and_an_old_one_not_again() -> None:
+    first = decide(at_step(1, samples=answers(a_sample(98))), T0 + MINUTE)
+    back, old = T0 - sec(600), answers(a_sample(98))
+    known = at_step(1, status=vars_of(first), samples=old)
+    second = decide(known, back)
+    assert second.status.step is not None
+    assert second.status.step.live_since == back
+    for samples in ({}, old):
+        again = decide(at_step(1, status=vars_of(second), samples=samples), back + sec(1))
+        assert (again.status.phase, told(again)) == (Phase.PROGRESSING, [])
+    bad = at_step(1, status=vars_of(second), samples=answers(a_sample(10, at=-540)))
+    assert told(decide(bad, back + MINUTE)) == ["RolledBack"]

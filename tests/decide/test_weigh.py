@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from canaryd.decide.strands import against, bound, in_favour
 from canaryd.decide.weigh import begin, enter_step, take_in
 from canaryd.model.evidence import Evidence, Tally
-from canaryd.model.gates import ALPHA, Evidential
+from canaryd.model.gates import ALPHA, Evidential, Reporter
 from canaryd.model.status import Status
 from canaryd.model.tile import Tile
 from canaryd.wire.status import parse_status, render_status
@@ -95,6 +95,15 @@ def test_after_a_tile_that_is_missing_nothing_is_taken_in_until_it_comes() -> No
 def test_a_tile_of_another_length_is_not_taken_in() -> None:
     evidence = take_in(begun(), (replace(a_tile(), end=after(20)),), SCALES)
     assert evidence.counted_until == T0
+
+
+def test_a_tile_that_another_reporter_counted_is_not_taken_in_and_asked_for_anew() -> None:
+    ours, theirs = (
+        tuple(replace(tile, reporter=each) for tile in tiles(0, 1))
+        for each in (Reporter.DESTINATION, Reporter.SOURCE)
+    )
+    assert take_in(begun(), theirs, SCALES).counted_until == T0
+    assert take_in(begun(), (*theirs, *ours), SCALES) == take_in(begun(), tiles(0, 1), SCALES)
 
 
 def test_counts_of_the_rollout_and_of_the_step() -> None:

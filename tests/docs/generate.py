@@ -146,7 +146,7 @@ def meters() -> str:
     for family in own_families():
         suffix = "_total" if family.type == "counter" else ""
         lines.append(
-            f"| `{family.name}{suffix}` | {family.type} | {_labels(family.name)} |"
+            f"| `{family.name}{suffix}` | {family.type} | {_labels(family)} |"
             f" {_cell(family.documentation)} |"
         )
     return "\n".join(lines)
@@ -158,9 +158,11 @@ def own_families() -> list[Any]:
     return sorted(families, key=lambda family: str(family.name))
 
 
-def _labels(name: str) -> str:
-    collectors = Meters().registry._names_to_collectors  # nothing public tells labels
-    found: Sequence[str] = getattr(collectors[name], "_labelnames", ())
+def _labels(family: Any) -> str:
+    # Nothing public tells labels: an own collector has none, but the families that it makes do.
+    collector = Meters().registry._names_to_collectors[family.name]
+    holder = collector if hasattr(collector, "_labelnames") else family
+    found: Sequence[str] = holder._labelnames
     return ", ".join(f"`{label}`" for label in found)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.generate import MAKERS, own_families
+from tests.docs.generate import MAKERS, meters, own_families
 from tests.docs.pages import DOCS, PAGES, ROOT, filled
 
 
@@ -24,3 +24,15 @@ def test_every_generated_block_stands_on_one_page(name: str) -> None:
 
 def test_canaryd_has_metrics_of_its_own() -> None:
     assert len(own_families()) > 5
+
+
+def test_the_labels_of_each_canarys_own_series_are_told() -> None:
+    table = meters()
+    for name, labels in (
+        ("canaryd_canary_phase", "`namespace`, `canary`, `phase`"),
+        ("canaryd_canary_weight_percent", "`namespace`, `canary`"),
+        ("canaryd_decisions_total", "`phase`"),
+        ("canaryd_queue_depth", ""),
+    ):
+        assert f"| `{name}` | " in table
+        assert f"| {labels} |" in next(line for line in table.splitlines() if f"`{name}`" in line)

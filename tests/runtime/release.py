@@ -31,6 +31,7 @@ from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import Status
 from canaryd.model.waits import Waits
 from canaryd.ports import Metrics
+from canaryd.runtime.carried import Carried
 from canaryd.runtime.collector import Collector
 from canaryd.runtime.commit import Commit
 from canaryd.runtime.counting import Counter
@@ -318,7 +319,7 @@ class Play:
         key = await self.queue.get()
         self.decisions += 1
         try:
-            if await self.reconcile(key):
+            if await self.reconcile(key) is Carried.STANDS:
                 self.queue.settle(key)
         except ConflictError:
             self.bells.set(key, self.clock.now() + timedelta(seconds=0.2))

@@ -52,7 +52,13 @@ class Statuses:
         self.known.apply(kind, msgspec.structs.replace(obj, metadata=meta, status=raw))
 
     async def json_patch(
-        self, kind: str, key: Key, operations: Any, *, urgency: Urgency = Urgency.RISE
+        self,
+        kind: str,
+        key: Key,
+        operations: Any,
+        *,
+        urgency: Urgency = Urgency.RISE,
+        of: Key | None = None,
     ) -> None: ...
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None: ...
     async def delete(self, kind: str, namespace: str, name: str) -> None: ...

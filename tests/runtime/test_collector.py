@@ -300,3 +300,55 @@ async def test_answers_to_what_was_asked_before_an_edit_are_not_given_out() -> N
     assert set(known.answers(KEY, replace(snap.spec, analysis=asks))) == {"request-duration"}
     elsewhere = replace(snap.spec.analysis, server=MetricsServer("http://other:9090"))
     assert known.answers(KEY, replace(snap.spec, analysis=elsewhere)) == {}
+
+
+async def test_a_clock_that_is_set_back_keeps_no_question_waiting_for_more_than_an_interval() -> (
+    None
+):
+    clock, metrics = HandClock(), Metrics()
+    known = store(clock)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), (WISH,))
+        await run(clock, collector, 130)
+        assert len(metrics.asked) == 2
+        clock.set_back(600)
+        await run(clock, collector, 400)
+    assert len(metrics.asked) == 2 + 4, "once per interval, as before"
+    assert known.samples[KEY]["request-success-rate"].asked_at < START
+
+
+async def test_an_answer_that_was_under_way_when_the_clock_was_set_back_asks_for_nothing() -> None:
+    clock, metrics = HandClock(), Slow()
+    known = store(clock)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), TWO[1:])
+        await turn(clock, collector, 60)
+        clock.set_back(600)
+        await turn(clock, collector, 61)
+        metrics.let_go.set()
+        await run(clock, collector, 250)
+    assert len(metrics.asked) == 1 + 3
+
+
+class Forgetful(Metrics):
+    """Leaves every question out of its answer."""
+
+    @override
+    async def ask(self, questions: Sequence[Question]) -> Mapping[tuple[Key, str], Sample]:
+        await super().ask(questions)
+        return {}
+
+
+async def test_a_question_that_the_answer_leaves_out_is_said_to_be_and_asked_again() -> None:
+    clock, metrics = HandClock(), Forgetful()
+    known = store(clock)
+    async with TaskGroup() as tasks:
+        collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+        collector.want(a_snapshot(known), (WISH,))
+        await run(clock, collector, 85)
+    sample = known.samples[KEY]["request-success-rate"]
+    assert sample.answered is Answered.UNAVAILABLE
+    assert "left this Canary out" in sample.detail
+    assert len(metrics.asked) == 3

@@ -9,10 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
-from canaryd.model.errors import ConflictError, ThrottledError, UnreachableError
+from canaryd.model.errors import (
+    ConflictError,
+    OvertakenError,
+    ThrottledError,
+    UnreachableError,
+)
 from canaryd.model.names import Key
+from canaryd.runtime.carried import Carried
 from canaryd.runtime.controller import Controller
-from canaryd.runtime.queue import Queue
+from canaryd.runtime.queue import FIRST_DELAY, Queue
 from tests.runtime.fakes import START, HandClock, Meter, store
 
 
@@ -28,7 +34,7 @@ class Alarms:
 
 @asynccontextmanager
 async def controlled(
-    queue: Queue, alarms: Alarms, reconcile: Callable[[Key], Awaitable[bool | None]]
+    queue: Queue, alarms: Alarms, reconcile: Callable[[Key], Awaitable[Carried]]
 ) -> AsyncIterator[None]:
     clock = HandClock()
     controller = Controller(
@@ -57,9 +63,10 @@ async def settle() -> None:
 async def test_a_canary_is_decided_while_a_hundred_others_wait_for_the_api_server() -> None:
     queue, answered, decided = Queue(), Event(), list[Key]()
 
-    async def reconcile(key: Key) -> None:
+    async def reconcile(key: Key) -> Carried:
         decided.append(key)
         await answered.wait()
+        return Carried.OUT
 
     async with controlled(queue, Alarms(), reconcile):
         for key in named(101):
@@ -73,12 +80,13 @@ async def test_a_canary_with_news_is_decided_again_only_when_its_own_write_is_do
     queue, answered, under_way, decided = Queue(), Event(), Counter[Key](), Counter[Key]()
     [key] = named(1)
 
-    async def reconcile(key: Key) -> None:
+    async def reconcile(key: Key) -> Carried:
         under_way[key] += 1
         assert under_way[key] == 1
         decided[key] += 1
         await answered.wait()
         under_way[key] -= 1
+        return Carried.OUT
 
     async with controlled(queue, Alarms(), reconcile):
         for _ in range(3):
@@ -94,8 +102,9 @@ async def test_between_two_decisions_answers_and_watches_have_their_turn() -> No
     queue, heard = Queue(), list[int]()
     decided: list[Key] = []
 
-    async def reconcile(key: Key) -> None:
+    async def reconcile(key: Key) -> Carried:
         decided.append(key)
+        return Carried.OUT
 
     async def watch() -> None:
         while True:
@@ -121,10 +130,11 @@ async def test_each_failure_has_its_pause_and_stops_nobody_else() -> None:
         odd: ValueError("a fault of ours"),
     }
 
-    async def reconcile(key: Key) -> None:
+    async def reconcile(key: Key) -> Carried:
         if key in errors:
             raise errors[key]
         alarms.set(key, None)
+        return Carried.OUT
 
     async with controlled(queue, alarms, reconcile):
         for key in named(5):
@@ -142,14 +152,84 @@ async def test_a_canary_that_has_seen_its_own_write_is_not_decided_again() -> No
     queue, decided = Queue(), Counter[Key]()
     own, other = named(2)
 
-    async def reconcile(key: Key) -> bool:
+    async def reconcile(key: Key) -> Carried:
         decided[key] += 1
         if decided[key] == 1:
             queue.add(key)  # as the answer to a write does
-        return key == own
+        return Carried.STANDS if key == own else Carried.OUT
 
     async with controlled(queue, Alarms(), reconcile):
         for key in (own, other):
             queue.add(key)
         await settle()
     assert decided == {own: 1, other: 2}
+
+
+async def test_a_failure_counts_until_something_was_carried_out_not_until_a_turn_came() -> None:
+    queue, alarms = Queue(), Alarms()
+    [key] = named(1)
+    tries = 0
+
+    async def reconcile(_: Key) -> Carried:
+        nonlocal tries
+        tries += 1
+        if tries % 2 == 0:
+            return Carried.NOT_YET
+        raise UnreachableError("nobody there")
+
+    async with controlled(queue, alarms, reconcile):
+        for _ in range(9):
+            queue.add(key)
+            await settle()
+    at = alarms.at[key]
+    assert at is not None
+    assert at - START >= 0.8 * FIRST_DELAY * 2**4
+
+
+async def test_what_is_old_is_given_up_and_decided_anew_at_once() -> None:
+    queue, alarms, decided = Queue(), Alarms(), Counter[Key]()
+    [key] = named(1)
+    overtaken = Event()
+    queue.overtake = lambda _: overtaken.set()
+
+    async def reconcile(key: Key) -> Carried:
+        decided[key] += 1
+        if decided[key] == 1:
+            await overtaken.wait()
+            raise OvertakenError("there is news")
+        return Carried.OUT
+
+    async with controlled(queue, alarms, reconcile):
+        queue.add(key)
+        await settle()
+        assert decided[key] == 1
+        queue.add(key)
+        await settle()
+    assert decided[key] == 2
+    assert alarms.at == {}
+
+
+async def test_another_leader_of_the_same_process_decides_all_whatever_the_last_one_was_doing() -> (
+    None
+):
+    queue, decided, never = Queue(), list[Key](), Event()
+
+    async def hangs(_: Key) -> Carried:
+        await never.wait()
+        return Carried.OUT
+
+    async def reconcile(key: Key) -> Carried:
+        decided.append(key)
+        return Carried.OUT
+
+    everyone = named(30)
+    async with controlled(queue, Alarms(), hangs):
+        for key in everyone:
+            queue.add(key)
+        for _ in range(10):
+            await asyncio.sleep(0)
+    async with controlled(queue, Alarms(), reconcile):
+        for key in everyone:
+            queue.add(key)
+        await settle()
+    assert set(decided) == set(everyone)

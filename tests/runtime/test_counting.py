@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from canaryd.model.decision import Count
-from canaryd.model.gates import MetricsServer
+from canaryd.model.gates import MetricsServer, Reporter
 from canaryd.model.names import Revision
 from canaryd.wire import watch
 from tests.runtime.counting import COUNT, SCRAPE, TEN, World, a_world, at
@@ -124,10 +124,11 @@ async def test_tiles_that_were_taken_in_are_forgotten_and_never_come_again() -> 
     [
         replace(COUNT, revision=Revision("r3")),
         replace(COUNT, edges=(100.0,)),
+        replace(COUNT, reporter=Reporter.SOURCE),
         replace(COUNT, since=at(-10)),
         replace(COUNT, since=at(5)),
     ],
-    ids=["revision", "edges", "since before", "since between"],
+    ids=["revision", "edges", "reporter", "since before", "since between"],
 )
 async def test_no_answer_to_an_earlier_question_is_ever_told(other: Count) -> None:
     async with a_world() as world:
@@ -143,6 +144,7 @@ async def test_no_answer_to_an_earlier_question_is_ever_told(other: Count) -> No
         assert other.since is not None
         assert world.tiles()[0].start == other.since
         assert {tile.rows[0].pod for tile in world.tiles()} == {other.revision}
+        assert {tile.reporter for tile in world.tiles()} == {other.reporter}
         ends = [tile.end for tile in world.tiles()]
         assert ends == [other.since + (number + 1) * TEN for number in range(len(ends))]
 

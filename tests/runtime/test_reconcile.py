@@ -25,7 +25,7 @@ from canaryd.runtime.commit import Commit
 from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.reconcile import Reconcile
-from canaryd.runtime.rises import Rises
+from canaryd.runtime.rises import JOINING, Rises
 from canaryd.runtime.store import Store
 from canaryd.runtime.unusable import Unusable
 from canaryd.wire import watch
@@ -86,8 +86,9 @@ class Router:
 
     kinds: Sequence[str] = ()
 
-    def __init__(self) -> None:
+    def __init__(self, clock: HandClock | None = None) -> None:
         self.canary = 0
+        self.clock, self.takes = clock, 0.0
 
     def read(
         self, objects: Objects, key: Key, spec: Spec, labels: Mapping[SlotName, Any]
@@ -108,6 +109,8 @@ class Router:
         labels: Mapping[SlotName, Mapping[str, str]],
         urgency: Urgency = Urgency.RISE,
     ) -> None:
+        if self.clock is not None:
+            self.clock.seconds += self.takes
         self.canary = weight if slot.name == "v2" else 100 - weight
 
 
@@ -135,7 +138,8 @@ class World:
     """A Canary with evidence gates, both slots ready, v1 serving."""
 
     def __init__(self, tasks: TaskGroup) -> None:
-        self.clock, self.metrics, self.router = HandClock(), Metrics(), Router()
+        self.clock, self.metrics = HandClock(), Metrics()
+        self.router = Router(self.clock)
         self.queued: list[Key] = []
         self.rung: list[tuple[float, Callable[[], None]]] = []
         self.rises = Rises(enqueue=self.queued.append, later=self.later, clock=self.clock)
@@ -266,11 +270,13 @@ async def test_a_rise_waits_until_others_are_done_and_is_decided_anew_then() -> 
     async with TaskGroup() as tasks:
         world = World(tasks)
         await world.until(5)
+        assert world.rises.may(Key("demo", "another"))
         with world.rises.under_way():
+            world.clock.seconds += 2 * JOINING
             world.deploy("v2", "podinfo:2", "v2b", version=2)
-            await world.until(30)
+            await world.settle()
             assert world.router.canary == 0
-        await world.until(35)
+        await world.until(7)
         assert world.router.canary == 10
         assert world.status().canary_weight == 10
 
@@ -282,8 +288,24 @@ async def test_traffic_is_taken_back_at_once_while_a_rise_waits() -> None:
         world.deploy("v2", "podinfo:2", "v2b", version=2)
         await world.until(20)
         assert world.router.canary == 10
+        assert world.rises.may(Key("demo", "another"))
         with world.rises.under_way():
             world.known.apply(watch.REQUESTS, request("abort", "v2b"))
             await world.settle()
             assert world.router.canary == 0
             assert world.status().phase is Phase.IDLE
+
+
+async def test_a_step_lasts_from_when_its_weight_was_written_however_long_that_took() -> None:
+    async with TaskGroup() as tasks:
+        world = World(tasks)
+        await world.until(5)
+        world.router.takes = 9.0
+        world.deploy("v2", "podinfo:2", "v2b", version=2)
+        await world.until(6)
+        step = world.status().step
+        assert step is not None
+        assert step.live_since == START + timedelta(seconds=world.clock.seconds)
+        evidence = world.status().evidence
+        assert evidence is not None
+        assert evidence.changes[-1] == step.live_since

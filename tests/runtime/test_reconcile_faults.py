@@ -26,7 +26,13 @@ class StatusWriter:
         self.patches.append(patch)
 
     async def json_patch(
-        self, kind: str, key: Key, operations: Any, *, urgency: Urgency = Urgency.RISE
+        self,
+        kind: str,
+        key: Key,
+        operations: Any,
+        *,
+        urgency: Urgency = Urgency.RISE,
+        of: Key | None = None,
     ) -> None: ...
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None: ...
     async def delete(self, kind: str, namespace: str, name: str) -> None: ...
@@ -52,6 +58,15 @@ def test_a_deleted_canary_is_not_brought_back_by_the_late_answer_to_a_write() ->
     known.apply(watch.CANARIES, canary(version=6))
     assert known.canaries == {}
     known.apply(watch.CANARIES, canary(version=9, uid="another"))
+    assert KEY in known.canaries
+
+
+def test_a_canary_that_could_not_be_understood_is_back_as_soon_as_it_is_mended() -> None:
+    known = store(HandClock())
+    known.apply(watch.CANARIES, canary(version=5))
+    known.remove(watch.CANARIES, *KEY, for_good=False)
+    assert known.canaries == {}
+    known.apply(watch.CANARIES, canary(version=7))
     assert KEY in known.canaries
 
 

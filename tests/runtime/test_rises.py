@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from canaryd.model.names import Key
-from canaryd.runtime.rises import EVERY, JOINING, MOST, QUIET, Rises
+from canaryd.runtime.rises import EVERY, JOINING, MOST, PATIENCE, QUIET, Rises
 from tests.runtime.fakes import HandClock
 
 ISTIOD_LISTENS = 0.1
@@ -111,19 +111,32 @@ def test_one_that_is_decided_again_while_it_waits_keeps_its_place_and_rises_once
     assert crowd.rose == [(0.0, first), (EVERY, second), (EVERY, third)]
 
 
-def test_while_a_rise_hangs_no_other_is_sent_after_it_and_when_it_ends_all_go_on() -> None:
+def test_a_rise_that_hangs_keeps_the_others_up_for_a_second_and_not_for_as_long_as_it_hangs() -> (
+    None
+):
     crowd = Crowd()
-    crowd.takes = 8.0
+    crowd.takes = 30.0
+    first, second, third = named(3)
+    crowd.at(0.0, [first])
+    crowd.at(0.5, [second])
+    crowd.at(1.5, [third])
+    crowd.play()
+    assert crowd.rose == [(0.0, first), (PATIENCE, second), (2 * PATIENCE, third)]
+
+
+def test_rises_go_on_as_soon_as_a_slow_one_is_done_and_was_followed_by_quiet() -> None:
+    crowd = Crowd()
+    crowd.takes = 0.6
     first, second = named(2)
     crowd.at(0.0, [first])
-    crowd.at(1.0, [second])
+    crowd.at(0.3, [second])
     crowd.play()
-    assert crowd.rose == [(0.0, first), (8.0 + QUIET, second)]
+    assert crowd.rose == [(0.0, first), (0.6 + QUIET, second)]
 
 
 @given(
     st.lists(st.floats(0, 20, allow_nan=False), min_size=1, max_size=300),
-    st.sampled_from([0.0, 0.05, 0.5, 3.0]),
+    st.sampled_from([0.0, 0.05, 0.3, 0.7]),
 )
 def test_everybody_rises_once_and_the_mesh_is_never_kept_busy(
     times: list[float], takes: float

@@ -191,12 +191,21 @@ def test_a_stamp_changes_with_every_change_of_its_kind_in_its_namespace() -> Non
     known.apply(watch.DEPLOYMENTS, deployment("v1", "podinfo:1", version=1))  # no news
     assert known.stamp(watch.DEPLOYMENTS, KEY.namespace) == stamps[-1]
     known.remove(watch.DEPLOYMENTS, KEY.namespace, "podinfo-v1")
-    stamps.append(known.stamp(watch.DEPLOYMENTS, KEY.namespace))
+    assert known.stamp(watch.DEPLOYMENTS, KEY.namespace) == before, "there is nothing, as then"
     known.replace(watch.DEPLOYMENTS, [deployment("v2", "podinfo:1")])
     stamps.append(known.stamp(watch.DEPLOYMENTS, KEY.namespace))
     assert len(set(stamps)) == len(stamps)
     assert known.stamp(watch.DEPLOYMENTS, "elsewhere") == before
     assert known.stamp(watch.SERVICES, KEY.namespace) == before
+
+
+def test_an_object_that_goes_and_comes_again_has_no_stamp_that_was_seen_before() -> None:
+    known, stamps = store(HandClock()), list[int]()
+    for version in range(5):
+        known.apply(watch.DEPLOYMENTS, deployment("v1", "podinfo:1", version=version))
+        stamps.append(known.stamp(watch.DEPLOYMENTS, KEY.namespace))
+        known.replace(watch.DEPLOYMENTS, [])
+    assert len(set(stamps)) == 5
 
 
 def test_a_template_that_is_accepted_wakes_nobody_and_one_that_is_edited_does() -> None:

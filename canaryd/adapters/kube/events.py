@@ -65,11 +65,12 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """An object was deleted, or cannot be understood any more."""
+    """An object was deleted; or, not for good, it cannot be understood any more."""
 
     namespace: str
     name: str
     version: str
+    for_good: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,12 +138,14 @@ class Decoder:
 
     def _changed(self, raw: Raw) -> Event:
         obj = self._lenient(raw)
-        return self._gone(raw) if obj is None else Changed(obj, obj.metadata.resource_version)
+        if obj is None:
+            return self._gone(raw, for_good=False)
+        return Changed(obj, obj.metadata.resource_version)
 
     @staticmethod
-    def _gone(raw: Raw) -> Gone:
+    def _gone(raw: Raw, *, for_good: bool = True) -> Gone:
         meta = _BARE.decode(raw).metadata
-        return Gone(meta.namespace, meta.name, meta.resource_version)
+        return Gone(meta.namespace, meta.name, meta.resource_version, for_good)
 
     def _lenient(self, raw: Raw) -> Any | None:  # noqa: ANN401
         try:

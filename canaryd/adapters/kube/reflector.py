@@ -169,8 +169,8 @@ class Reflector:
         match event:
             case Changed(obj):
                 self._sink.apply(self._kind, obj)
-            case Gone(namespace, name):
-                self._sink.remove(self._kind, namespace, name)
+            case Gone(namespace, name, for_good=for_good):
+                self._sink.remove(self._kind, namespace, name, for_good=for_good)
             case Bookmark():
                 pass
         self._sink.heard(self._kind)

@@ -1,19 +1,24 @@
 """Lets writes through to the API server: the most urgent first, so many at once and a second.
 
-A 429 stops everybody for as long as it says; falls are the first to go on.
+A 429 stops everybody for as long as it says, falls for a second at most. A rise or a status that
+waits while its Canary has news is not sent: what was decided is old. It keeps its place.
 """
 
 from __future__ import annotations
 
 import asyncio
 from asyncio import Future
+from bisect import insort
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import count
+from operator import attrgetter
 
-from canaryd.model.errors import ThrottledError
+from canaryd.model.errors import OvertakenError, ThrottledError
+from canaryd.model.names import Key
 from canaryd.model.urgency import Urgency
 
 AT_ONCE = 32
@@ -28,6 +33,19 @@ EACH = 8
 """Every so many turns go to who has waited longest, so that nobody waits for ever."""
 LONGEST_STOP = timedelta(seconds=30)
 """No answer stops all writes for longer than this."""
+PLACES = 10_000
+"""So many places of overtaken writes are kept, the newest."""
+FALLS_STOP = timedelta(seconds=1)
+"""No answer stops falls for longer than this: one object's refusal must not keep others up."""
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """One that waits, in the order of its number."""
+
+    number: int
+    turn: Future[None]
+    of: Key | None
 
 
 class Turnstile:
@@ -40,18 +58,24 @@ class Turnstile:
         self._under_way = 0
         self._turns = 0
         self._orders = count()
-        self._lanes: dict[Urgency, deque[tuple[int, Future[None]]]] = {
-            urgency: deque() for urgency in Urgency
-        }
+        self._lanes: dict[Urgency, deque[_Waiter]] = {urgency: deque() for urgency in Urgency}
+        self._of: dict[Key, _Waiter] = {}
+        """What waits of each Canary and may be overtaken: one write at a time."""
+        self._places: dict[tuple[Key, Urgency], int] = {}
+        """The numbers of those that were overtaken, until they have had their turn."""
         self._paid_until = 0.0
         """When the writes so far would have begun at the even rate."""
         self._closed_until = 0.0
+        self._falls_closed_until = 0.0
         self._alarm: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def turn(self, urgency: Urgency) -> AsyncIterator[None]:
-        """Wait for a turn, and hold it during the block."""
-        await self._enter(urgency)
+    async def turn(self, urgency: Urgency, of: Key | None = None) -> AsyncIterator[None]:
+        """Wait for a turn, and hold it during the block.
+
+        Raises OvertakenError when it still waits as `overtake` is called with the key `of`.
+        """
+        await self._enter(urgency, of)
         try:
             yield
         except ThrottledError as error:
@@ -64,27 +88,59 @@ class Turnstile:
         """How many wait; may be asked in any thread."""
         return self._waiting
 
-    async def _enter(self, urgency: Urgency) -> None:
+    def overtake(self, key: Key) -> None:
+        """There is news of this Canary: what waits of it is old."""
+        waiter = self._of.pop(key, None)
+        if waiter is not None and not waiter.turn.done():
+            message = f"news of {key} came before its write was sent"
+            waiter.turn.set_exception(OvertakenError(message))
+
+    async def _enter(self, urgency: Urgency, of: Key | None) -> None:
         turn: Future[None] = asyncio.get_running_loop().create_future()
-        self._lanes[urgency].append((next(self._orders), turn))
+        waiter = self._queue_up(urgency, turn, of)
         self._waiting += 1
         self._let_in()
         try:
             await turn
+        except OvertakenError:
+            if of is not None:
+                self._keep_place(of, urgency, waiter.number)
+            raise
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():
+            if turn.done() and not turn.cancelled() and turn.exception() is None:
                 self._leave()  # it was let in and called off in the same moment
             raise
         finally:
             self._waiting -= 1
+            if of is not None and self._of.get(of) is waiter:
+                del self._of[of]
+
+    def _keep_place(self, of: Key, urgency: Urgency, number: int) -> None:
+        while len(self._places) >= PLACES:
+            del self._places[next(iter(self._places))]
+        self._places[of, urgency] = number
+
+    def _queue_up(self, urgency: Urgency, turn: Future[None], of: Key | None) -> _Waiter:
+        lane = self._lanes[urgency]
+        place = self._places.pop((of, urgency), None) if of is not None else None
+        waiter = _Waiter(next(self._orders) if place is None else place, turn, of)
+        if place is None:
+            lane.append(waiter)
+        else:
+            insort(lane, waiter, key=attrgetter("number"))
+        if of is not None and urgency is not Urgency.FALL:
+            self._of[of] = waiter
+        return waiter
 
     def _leave(self) -> None:
         self._under_way -= 1
         self._let_in()
 
     def _close(self, pause: timedelta) -> None:
-        until = asyncio.get_running_loop().time() + min(pause, LONGEST_STOP).total_seconds()
+        now = asyncio.get_running_loop().time()
+        until = now + min(pause, LONGEST_STOP).total_seconds()
         self._closed_until = max(self._closed_until, until)
+        self._falls_closed_until = min(self._closed_until, now + FALLS_STOP.total_seconds())
 
     def _let_in(self) -> None:
         now = asyncio.get_running_loop().time()
@@ -95,8 +151,7 @@ class Turnstile:
             if opens > now:
                 self._wake_at(opens)
                 return
-            _, turn = self._lanes[urgency].popleft()
-            turn.set_result(None)
+            self._lanes[urgency].popleft().turn.set_result(None)
             self._under_way += 1
             self._turns += 1
             self._paid_until = max(self._paid_until, now) + self._spacing
@@ -107,16 +162,16 @@ class Turnstile:
         if self._under_way >= most:
             return None
         if urgency is Urgency.FALL:
-            return self._closed_until
+            return self._falls_closed_until
         return max(self._closed_until, self._paid_until - BURST)
 
     def _next(self) -> Urgency | None:
         heads: dict[Urgency, int] = {}
         for urgency, lane in self._lanes.items():
-            while lane and lane[0][1].done():
-                lane.popleft()  # called off while it waited
+            while lane and lane[0].turn.done():
+                lane.popleft()  # called off or overtaken while it waited
             if lane:
-                heads[urgency] = lane[0][0]
+                heads[urgency] = lane[0].number
         if not heads:
             return None
         if Urgency.FALL not in heads and self._turns % EACH == EACH - 1:

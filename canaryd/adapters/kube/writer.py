@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -31,6 +31,13 @@ _QUERY = {"fieldManager": FIELD_MANAGER}
 
 def _nobody(verb: str, kind: str, outcome: str) -> None:
     """Nobody counts."""
+
+
+class _Turn(NamedTuple):
+    """How urgent a write is; `of` whom, if it is old as soon as there is news of that Canary."""
+
+    urgency: Urgency
+    of: Key | None = None
 
 
 class KubeWriter:
@@ -60,7 +67,8 @@ class KubeWriter:
         """Merge `patch` into the status, if the object is still at that version."""
         body = {"metadata": {"resourceVersion": resource_version}, "status": patch}
         call = self._catalogue[kind].one("patch", *key, "status")
-        await self._patch(kind, key, call, body, content_type=MERGE_PATCH, urgency=Urgency.STATE)
+        turn = _Turn(Urgency.STATE, key if kind == watch.CANARIES else None)
+        await self._patch(kind, key, call, body, content_type=MERGE_PATCH, turn=turn)
 
     async def json_patch(
         self,
@@ -69,17 +77,18 @@ class KubeWriter:
         operations: Sequence[Mapping[str, Any]],
         *,
         urgency: Urgency = Urgency.RISE,
+        of: Key | None = None,
     ) -> None:
         """Patch an object; raises ConflictError when a `test` fails, too."""
-        call = self._catalogue[kind].one("patch", *key)
-        await self._patch(kind, key, call, operations, content_type=JSON_PATCH, urgency=urgency)
+        call, turn = self._catalogue[kind].one("patch", *key), _Turn(urgency, of)
+        await self._patch(kind, key, call, operations, content_type=JSON_PATCH, turn=turn)
 
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None:
         """Create an object; one of that name is success."""
         name = body.get("metadata", {}).get("name", "")
         call = self._catalogue[kind].within("create", namespace, name)
         try:
-            async with self._turn(call, kind, Urgency.NEWS):
+            async with self._turn(call, kind, _Turn(Urgency.NEWS)):
                 answer = await self._send(call, body, JSON)
         except ExistsError:
             return
@@ -89,7 +98,7 @@ class KubeWriter:
         """Delete an object; none of that name is success. The store learns it from the watch."""
         call = self._catalogue[kind].one("delete", namespace, name)
         try:
-            async with self._turn(call, kind, Urgency.NEWS):
+            async with self._turn(call, kind, _Turn(Urgency.NEWS)):
                 await self._api.send(call)
         except NotFoundError:
             return
@@ -110,7 +119,7 @@ class KubeWriter:
                 call,
                 {"status": status},
                 content_type=MERGE_PATCH,
-                urgency=Urgency.STATE,
+                turn=_Turn(Urgency.STATE),
             )
         except NotFoundError:
             return
@@ -123,10 +132,10 @@ class KubeWriter:
         body: object,
         *,
         content_type: str,
-        urgency: Urgency,
+        turn: _Turn,
     ) -> None:
         try:
-            async with self._turn(call, kind, urgency):
+            async with self._turn(call, kind, turn):
                 answer = await self._send(call, body, content_type)
         except ConflictError:
             await self._reread(kind, key)
@@ -144,7 +153,9 @@ class KubeWriter:
         """Bring the object into the store, so that the next decision sees what was in the way."""
         call = self._catalogue[kind].one("get", *key)
         try:
-            self._apply(kind, call, await self._api.send(call))
+            async with self._turnstile.turn(Urgency.STATE):
+                answer = await self._api.send(call)
+            self._apply(kind, call, answer)
         except NotFoundError:
             self._sink.remove(kind, *key)
         except CanarydError:
@@ -156,10 +167,10 @@ class KubeWriter:
             self._sink.apply(kind, decoder.one(call, answer))
 
     @asynccontextmanager
-    async def _turn(self, call: Call, kind: str, urgency: Urgency) -> AsyncIterator[None]:
+    async def _turn(self, call: Call, kind: str, turn: _Turn) -> AsyncIterator[None]:
         outcome = "ok"
         try:
-            async with self._turnstile.turn(urgency):
+            async with self._turnstile.turn(turn.urgency, turn.of):
                 yield
         except CanarydError as error:
             outcome = type(error).__name__.removesuffix("Error").lower()

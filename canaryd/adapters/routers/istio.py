@@ -56,7 +56,7 @@ class IstioRouter:
             service = Key(key.namespace, spec.virtual_service)
             operations = _operations(seen.match, wanted)
             await self._writer.json_patch(
-                watch.VIRTUALSERVICES, service, operations, urgency=urgency
+                watch.VIRTUALSERVICES, service, operations, urgency=urgency, of=key
             )
 
     def forget(self, key: Key) -> None:

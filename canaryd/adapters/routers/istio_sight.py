@@ -17,12 +17,17 @@ from canaryd.wire.watch import DestinationRuleObject, ServiceObject, Subset
 _ByHost: TypeAlias = Mapping[Host, Sequence[DestinationRuleObject]]
 
 
+_SLACK = 64
+"""So many namespaces' outdated rules may be kept before they are looked for."""
+
+
 class Rules:
     """The DestinationRules of a store by host; those of a namespace are sorted once per change."""
 
     def __init__(self, objects: Objects) -> None:
         self.objects = objects
         self._sorted: dict[str, tuple[int, _ByHost]] = {}
+        self._most = _SLACK
 
     def within(self, namespace: str) -> tuple[int, _ByHost]:
         """The namespace's rules, and the stamp at which they are these."""
@@ -34,7 +39,22 @@ class Rules:
         for rule in self.objects.within(watch.DESTINATIONRULES, namespace):
             by_host[full(rule.spec.host, namespace)].append(rule)
         made = self._sorted[namespace] = (stamp, dict(by_host))
+        if len(self._sorted) > self._most:
+            self._forget()
         return made
+
+    def _forget(self) -> None:
+        """Let go of rules that are no more, as those of deleted namespaces: nobody asks for them.
+
+        It is done whenever there are twice as many as were left the last time.
+        """
+        stamp = self.objects.stamp
+        self._sorted = {
+            namespace: known
+            for namespace, known in self._sorted.items()
+            if stamp(watch.DESTINATIONRULES, namespace) == known[0]
+        }
+        self._most = 2 * len(self._sorted) + _SLACK
 
 
 class Sight:

@@ -1,0 +1,25 @@
+"""A release goes on while an administrator sets the wall clock back."""
+
+from __future__ import annotations
+
+from asyncio import TaskGroup
+
+import pytest
+
+from canaryd.model.spec import SUCCESS_RATE
+from canaryd.model.status import Phase
+from tests.runtime.release import Play
+
+
+@pytest.mark.parametrize("back", [60, 600])
+async def test_a_bad_canary_is_taken_back_as_soon_as_two_intervals_have_passed(back: float) -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(15)
+        assert play.status.canary_weight == 20
+        play.prometheus.values[SUCCESS_RATE] = 1.0
+        play.clock.set_back(back)
+        await play.until(40)
+        assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
