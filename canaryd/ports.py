@@ -55,8 +55,8 @@ class Sink(Protocol):
         """An object was added or changed (also by our own write's answer)."""
         ...
 
-    def remove(self, kind: str, namespace: str, name: str, *, for_good: bool = True) -> None:
-        """An object is gone; or, not for good, it cannot be understood any more."""
+    def remove(self, kind: str, namespace: str, name: str, *, unclear: str | None = None) -> None:
+        """An object is gone; or it is there, and cannot be understood at the version `unclear`."""
         ...
 
     def heard(self, kind: str) -> None:
@@ -75,11 +75,19 @@ class Writer(Protocol):
     """
 
     async def patch_status(
-        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+        self,
+        kind: str,
+        key: Key,
+        patch: Callable[[], Mapping[str, Any]],
+        *,
+        resource_version: str,
+        of: Key | None = None,
     ) -> None:
         """Merge-patch `status` of a custom resource, conditional on its version.
 
-        Raises ConflictError, ForbiddenError, NotFoundError, RefusedError, UnreachableError.
+        The patch is made when its turn has come: a thousand that wait would be memory.
+        Raises ConflictError, ForbiddenError, NotFoundError, RefusedError, UnreachableError; and
+        OvertakenError when the Canary `of` has news before the write is sent.
         """
         ...
 
@@ -94,8 +102,7 @@ class Writer(Protocol):
     ) -> None:
         """JSON-patch an object; on a conflict or failed `test` re-reads it into the store first.
 
-        Raises OvertakenError when the Canary `of` has news before the write is sent; a Canary's
-        status is written on the same terms.
+        Raises OvertakenError when the Canary `of` has news before the write is sent.
         """
         ...
 
@@ -120,7 +127,10 @@ class Objects(Protocol):
         ...
 
     def stamp(self, kind: str, namespace: str) -> int:
-        """A number that is another one whenever objects of the kind came, went or changed there."""
+        """A number that is another one whenever objects of the kind came, went or changed there.
+
+        It is 0 where there are none.
+        """
         ...
 
     def concern(self, key: Key, namespaces: Set[str]) -> None:

@@ -23,6 +23,7 @@ from canaryd.decide.guards import GUARDS
 from canaryd.decide.lifecycle import forget_slots, idle, missing_workloads, take_over
 from canaryd.decide.moves import begin_promotion, enter_and_tell, finish_promotion, finish_rollback
 from canaryd.decide.outcome import ticks_until
+from canaryd.decide.past import nothing_to_come
 from canaryd.decide.requests import serve_requests
 from canaryd.decide.weight import wanted
 from canaryd.model.decision import Action, Decision, SetWeight
@@ -69,7 +70,7 @@ def decide(snap: Snapshot, now: datetime, rules: Rules = RULES) -> Decision:
     """Decide; the order of the stages is the order of what matters more."""
     if missing := missing_workloads(snap):
         snap = replace(snap, problems=(*snap.problems, *missing))
-    draft = Draft(snap=snap, now=now, status=snap.status)
+    draft = Draft(snap=snap, now=now, status=nothing_to_come(snap.status, now))
     if snap.problems or snap.routing is None:
         return halted(draft)
     for stage in rules.opening:
@@ -148,11 +149,10 @@ def run_clock(draft: Draft, weight: Weight) -> Draft:
         return draft
     live = weight == step.weight and draft.status.cap is None
     unbroken = draft.routing.shows(draft.slot, weight)
-    since = min(step.live_since or now, now)  # later than now: the wall clock was set back
     runs = live and not any(reason in NOT_THE_STEPS_TIME for reason, _ in draft.holds)
     ticking = replace(
         step,
-        live_since=(since if unbroken else now) if live else None,
+        live_since=((unbroken and step.live_since) or now) if live else None,
         running_since=(step.running_since or now) if runs else None,
         stayed=step.stayed if runs else step.elapsed(now),
     )

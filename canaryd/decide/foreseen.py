@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from canaryd.model.decision import Action, Decision
 from canaryd.model.names import FIELD_MANAGER
+from canaryd.model.packed import NOTHING
 from canaryd.model.snapshot import Routing, Snapshot
 from canaryd.model.status import Phase, Status
 from canaryd.model.tile import Counting
@@ -67,7 +68,7 @@ def given(snap: Snapshot) -> Snapshot:
     return replace(
         snap,
         status=Status(),
-        written=b"",
+        written=NOTHING,
         resource_version="",
         routing=None,
         counting=Counting(),

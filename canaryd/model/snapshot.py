@@ -12,6 +12,7 @@ from enum import Enum
 
 from canaryd.model.answered import Answered
 from canaryd.model.names import Key, Revision, SlotName, Weight
+from canaryd.model.packed import NOTHING, Packed
 from canaryd.model.spec import Spec
 from canaryd.model.status import Status
 from canaryd.model.tile import Counting
@@ -161,7 +162,7 @@ class Snapshot:
     """A sentence naming the watch that is too old to act on; None when all are fresh."""
     resource_version: str = ""
     """The Canary's version that this was decided on: the condition of its status' write."""
-    written: bytes = b"{}"
+    written: Packed = NOTHING
     """The status as it stands on the wire."""
     denied: str | None = None
     """A sentence naming the permission that the last write lacked."""

@@ -120,7 +120,7 @@ class Acceptance:
                 await self._writer.patch_status(
                     WATCHED[kind],
                     Key(namespace, name),
-                    status,
+                    lambda: status,
                     resource_version=obj.metadata.resource_version,
                 )
         except CanarydError as error:

@@ -7,13 +7,14 @@ from datetime import datetime
 from typing import Protocol
 
 from canaryd.decide.outcome import next_status, worth_writing
+from canaryd.decide.repeatable import repeatable
 from canaryd.model.decision import Decision
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import Status
 from canaryd.ports import Answers, Clock, History, Writer
-from canaryd.wire.parts import status_patch
+from canaryd.wire.parts import differing, status_patch
 from canaryd.wire.watch import CANARIES
 
 
@@ -84,8 +85,11 @@ class Commit:
         self._outbox.forget(key)
 
     async def _write(self, snap: Snapshot, before: Status, after: Status) -> None:
-        patch = status_patch(before, after, snap.written)
-        if patch:
+        if differing(before, after):
             await self._writer.patch_status(
-                CANARIES, snap.key, patch, resource_version=snap.resource_version
+                CANARIES,
+                snap.key,
+                lambda: status_patch(before, after, snap.written.text()),
+                resource_version=snap.resource_version,
+                of=snap.key if repeatable(before, after) else None,
             )

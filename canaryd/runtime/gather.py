@@ -69,7 +69,7 @@ class Gatherer:
             requests=self._requests(key),
             stale=self._store.stale(),
             resource_version=canary.resource_version,
-            written=bytes(canary.written),
+            written=canary.written,
             denied=self._store.denied.get(key),
             waits=self._waits,
         )

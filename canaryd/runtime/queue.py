@@ -35,12 +35,12 @@ class Queue:
 
     def add(self, key: Key) -> None:
         """Have the key decided; one that waits already is not added twice."""
+        if key in self._busy:
+            self.overtake(key)
         if key in self._dirty:
             return
         self._dirty.add(key)
-        if key in self._busy:
-            self.overtake(key)
-        else:
+        if key not in self._busy:
             self._waiting.append(key)
             self._arrived.set()
 

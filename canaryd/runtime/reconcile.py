@@ -15,7 +15,7 @@ from canaryd.decide.engine import decide
 from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.model.decision import Action, Count, Decision, Observe
-from canaryd.model.errors import TerminalError
+from canaryd.model.errors import OvertakenError, TerminalError
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
@@ -69,9 +69,18 @@ class Rising(Protocol):
         """It is not to rise any more."""
         ...
 
+    def unsent(self, key: Key) -> None:
+        """Its rise had its turn and was not sent."""
+        ...
+
     def under_way(self) -> AbstractContextManager[None]:
         """Enclose the write of a rise."""
         ...
+
+
+def rises(decision: Decision) -> bool:
+    """Whether it sends more requests to a canary, and nothing else: that may wait, or be undone."""
+    return bool(decision.actions) and all(action.rises for action in decision.actions)
 
 
 class Reconcile:
@@ -116,7 +125,7 @@ class Reconcile:
         decision = decide(snapshot, now)
         if not self._may(key, decision):
             return Carried.NOT_YET  # decided anew when its turn has come, on what is known then
-        if await self._act(snapshot, decision, now) > late:
+        if await self._act(snapshot, decision, now) > late and rises(decision):
             # The weight is live from now on, not since it was decided: as after a crash in between.
             return await self(key, late=inf)  # once: a slow API server still gets a status
         news = await self._commit(snapshot, decision, now, snapshot.problems)
@@ -171,7 +180,7 @@ class Reconcile:
 
     def _may(self, key: Key, decision: Decision) -> bool:
         """Whether to carry it out now; rises go out together."""
-        if decision.actions and all(action.rises for action in decision.actions):
+        if rises(decision):
             return self._rises.may(key)
         self._rises.drop(key)
         return True
@@ -182,6 +191,9 @@ class Reconcile:
         try:
             for action in decision.actions:
                 await self._perform(snap, action)
+        except OvertakenError:
+            self._rises.unsent(snap.key)
+            raise
         except TerminalError as error:
             await self._say_denied(snap, str(error), now)
             raise

@@ -47,7 +47,9 @@ class Rises:
         """Whose turn has come and who has not yet been decided again."""
         self._opened = self._ended = float("-inf")
         self._joined = 0
+        self._batch = 0
         self._under_way = 0
+        """So many writes of the batch; those of earlier ones are not waited for any more."""
         self._rings_at = float("inf")
 
     def may(self, key: Key) -> bool:
@@ -61,7 +63,7 @@ class Rises:
                 self._joined += 1
                 return True
             if not self._waiting and self._next() <= now:
-                self._opened, self._joined = now, 1
+                self._open(now, 1)
                 return True
             self._waiting[key] = None
         self._arm(now)
@@ -72,17 +74,26 @@ class Rises:
         self._waiting.pop(key, None)
         self._called.discard(key)
 
+    def unsent(self, key: Key) -> None:
+        """Its rise had its turn and was not sent: it need not wait for another one."""
+        self._called.add(key)
+
     @contextmanager
     def under_way(self) -> Generator[None]:
         """Enclose the write of a rise: the quiet begins when the last one is done."""
+        batch = self._batch
         self._under_way += 1
         try:
             yield
         finally:
-            self._under_way -= 1
+            self._under_way -= batch == self._batch
             self._ended = self._clock.monotonic()
             if self._waiting:
                 self._arm(self._ended)
+
+    def _open(self, now: float, size: int) -> None:
+        self._batch += 1
+        self._opened, self._joined, self._under_way = now, size, 0
 
     def _next(self) -> float:
         """When the next batch may begin."""
@@ -107,7 +118,7 @@ class Rises:
             self._arm(now)
             return
         batch = list(self._waiting)[:MOST]
-        self._opened, self._joined = now, len(batch)
+        self._open(now, len(batch))
         for key in batch:
             del self._waiting[key]
             self._called.add(key)

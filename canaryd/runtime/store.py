@@ -17,6 +17,7 @@ from canaryd.model.snapshot import Sample
 from canaryd.model.spec import Spec
 from canaryd.model.tile import Background, Counting, Silence, Tile
 from canaryd.ports import Clock
+from canaryd.runtime.departed import Departed
 from canaryd.runtime.index import Index, canary_of
 from canaryd.runtime.news import is_news, outdated
 from canaryd.runtime.questions import Asked, asked_for
@@ -28,8 +29,6 @@ from canaryd.wire.workload import ReplicaSet
 Relation: TypeAlias = tuple[str, str, str]
 """How an object belongs to another: the verb, the namespace, and the other's uid or name."""
 _NOTHING = Counting()
-REMEMBERED_GONE = 10_000
-"""So many uids of deleted objects are remembered, in order of their end."""
 
 
 def asked_of(key: Key) -> Relation:
@@ -66,7 +65,7 @@ class Store:
         self._objects: dict[str, dict[tuple[str, str], Any]] = {kind: {} for kind in kinds}
         self._stamps = Stamps()
         self._related: defaultdict[Relation, set[str]] = defaultdict(set)
-        self._gone: dict[str, None] = {}
+        self._departed = Departed()
         self._heard: dict[str, float] = {}
         self._failures: dict[str, str] = {}
         self.synced = asyncio.Event()
@@ -95,26 +94,25 @@ class Store:
         before = self._objects[kind].get(place)
         if before is not None and outdated(obj.metadata, before.metadata):
             return
-        if obj.metadata.uid in self._gone:
-            return  # the late answer to a write of ours must not bring it back
+        if self._departed.is_of(obj.metadata):
+            return
         self._unrelate(before)
         self._objects[kind][place] = obj
         self._stamps.change(kind, place[0], more=before is None)
         for relation in relations(obj):
             self._related[relation].add(place[1])
         if isinstance(obj, watch.CanaryObject):
+            self._objects[kind][place] = watch.CanaryObject(obj.metadata)  # its view has the rest
             self._put_canary(obj)
         elif is_news(before, obj):
             for key in {*self.index.concerned(kind, before), *self.index.concerned(kind, obj)}:
                 self._enqueue(key)
 
-    def remove(self, kind: str, namespace: str, name: str, *, for_good: bool = True) -> None:
-        """An object is gone, for good or until it can be understood again."""
+    def remove(self, kind: str, namespace: str, name: str, *, unclear: str | None = None) -> None:
+        """An object is gone; or it is there, and cannot be understood at the version `unclear`."""
         obj = self._remove(kind, namespace, name)
-        if obj is not None and for_good:
-            self._gone[obj.metadata.uid] = None
-            while len(self._gone) > REMEMBERED_GONE:
-                del self._gone[next(iter(self._gone))]
+        if obj is not None:
+            self._departed.note(obj.metadata.uid, unclear)
 
     def _remove(self, kind: str, namespace: str, name: str) -> Any | None:  # noqa: ANN401
         obj = self._objects[kind].pop((namespace, name), None)

@@ -32,11 +32,9 @@ class Unusable:
         """Write the condition, if it does not stand there already."""
         canary = self._store.canaries[key]
         said = (canary.uid, canary.generation, problem.message)
-        if not isinstance(canary.status, Status):
-            if self._said.get(key) == said:
-                return  # what stands there cannot be compared; once is enough
-            self._said[key] = said
         before = canary.status if isinstance(canary.status, Status) else None
+        if before is None and self._said.get(key) == said:
+            return  # what stands there cannot be compared; once is enough
         known = before if before is not None else Status()
         facts = stalled((problem,))
         now = self._clock.now()
@@ -51,5 +49,7 @@ class Unusable:
             patch = merge_patch(render_status(before), render_status(after))
         if patch and after != before:
             await self._writer.patch_status(
-                CANARIES, key, patch, resource_version=canary.resource_version
+                CANARIES, key, lambda: patch, resource_version=canary.resource_version
             )
+        if before is None:
+            self._said[key] = said

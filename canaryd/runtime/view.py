@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from msgspec import Raw
-
 from canaryd.model.names import Key
+from canaryd.model.packed import Packed
 from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Spec
 from canaryd.model.status import Status
@@ -28,7 +27,7 @@ class CanaryView:
     resource_version: str
     spec: Spec | Problem
     status: Status | Problem
-    written: Raw
+    written: Packed
     """The status as it stands on the wire."""
 
     @property
@@ -43,8 +42,9 @@ def view(obj: CanaryObject, before: CanaryView | None) -> CanaryView:
     """Parse what changed: the spec of one generation once, of a status the parts that differ."""
     meta = obj.metadata
     same = before is not None and (before.uid, before.generation) == (meta.uid, meta.generation)
+    text = bytes(obj.status)
     try:
-        status: Status | Problem = _status(obj, before)
+        status: Status | Problem = _status(text, before)
     except ValueError as error:
         status = Problem("UnreadableStatus", f"{error}; canaryd touches nothing until it is mended")
     return CanaryView(
@@ -57,11 +57,11 @@ def view(obj: CanaryObject, before: CanaryView | None) -> CanaryView:
         if before is not None and same
         else parse_spec(bytes(obj.spec), meta.namespace),
         status=status,
-        written=obj.status,
+        written=Packed.of(text),
     )
 
 
-def _status(obj: CanaryObject, before: CanaryView | None) -> Status:
+def _status(text: bytes, before: CanaryView | None) -> Status:
     if before is None or isinstance(before.status, Problem):
-        return parse_status(bytes(obj.status))
-    return read_changes(obj.status, before.written, before.status)
+        return parse_status(text)
+    return read_changes(text, before.written.text(), before.status)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+from sys import intern
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from canaryd.model.names import Revision
+from canaryd.model.notice import Notice
 from canaryd.model.spec import Severity
 from canaryd.wire.instants import Instant, Sentence, Word
 
@@ -37,4 +42,28 @@ class NoticeStatus(StatusPart):
     images: Images = Field(default={}, description=IMAGES)
     gates: Annotated[list[Sentence], Field(max_length=20)] = Field(
         default=[], description="What the gates said at that moment."
+    )
+
+
+def sharing(notices: Iterable[Notice], before: Notice | None = None) -> tuple[Notice, ...]:
+    """The same notices, with one copy of what each says like the one before it.
+
+    A Canary's twenty are half of the memory that it takes, and mostly of the same rollout.
+    """
+    made: list[Notice] = []
+    for notice in notices:
+        before = _like(notice, before)
+        made.append(before)
+    return tuple(made)
+
+
+def _like(notice: Notice, before: Notice | None) -> Notice:
+    same = before is not None and before.images == notice.images
+    return replace(
+        notice,
+        reason=intern(notice.reason),
+        phase=intern(notice.phase),
+        rollout=notice.rollout and intern(notice.rollout),
+        revision=notice.revision and Revision(intern(notice.revision)),
+        images=before.images if before is not None and same else notice.images,
     )

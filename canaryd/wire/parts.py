@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from canaryd.model.notice import Notice
 from canaryd.model.status import Status
+from canaryd.wire.notice import sharing
 from canaryd.wire.patch import merge_patch
 from canaryd.wire.status import (
     LARGEST_STATUS,
@@ -41,7 +42,7 @@ _PARTS = msgspec.json.Decoder(dict[str, Raw])
 _ITEMS = msgspec.json.Decoder(list[Raw])
 
 
-def read_changes(raw: Raw, known: Raw, status: Status) -> Status:
+def read_changes(raw: bytes, known: bytes, status: Status) -> Status:
     """Read a status of which an earlier version is known, with what that was read as.
 
     Raises ValueError with a sentence when it cannot be understood.
@@ -52,10 +53,10 @@ def read_changes(raw: Raw, known: Raw, status: Status) -> Status:
         found = _read_changes(raw, known, status)
     except (ValueError, msgspec.MsgspecError):
         found = None
-    return found if found is not None else parse_status(bytes(raw))
+    return found if found is not None else parse_status(raw)
 
 
-def _read_changes(raw: Raw, known: Raw, status: Status) -> Status | None:
+def _read_changes(raw: bytes, known: bytes, status: Status) -> Status | None:
     new, old = _PARTS.decode(raw), _PARTS.decode(known)
     if not _PYTHONS.isdisjoint(new.keys() | old.keys()):
         return None
@@ -72,7 +73,7 @@ def _read_changes(raw: Raw, known: Raw, status: Status) -> Status | None:
     read = parse_status(msgspec.json.encode(parts))
     values: dict[str, Any] = {name: getattr(read, name) for name in changed.values()}
     if items:
-        fresh = iter(read.notices)
+        fresh = iter(sharing(read.notices, before=status.notices[-1] if told else None))
         values[NOTICES] = tuple(told[it] if it in told else next(fresh) for it in items)
     return replace(status, **values)
 
@@ -86,9 +87,7 @@ def status_patch(before: Status, after: Status, written: bytes) -> dict[str, Any
 
     Notices that are told already go over as they stand: a merge patch says a list whole.
     """
-    changed = {
-        name for name in FIELDS.values() if _differ(getattr(before, name), getattr(after, name))
-    }
+    changed = differing(before, after)
     if not changed:
         return {}
     patch = merge_patch(_rendered(before, changed - LISTS), _rendered(after, changed - {NOTICES}))
@@ -97,6 +96,13 @@ def status_patch(before: Status, after: Status, written: bytes) -> dict[str, Any
     if len(written) + len(msgspec.json.encode(patch)) > SURELY_FITS:
         return merge_patch(render_status(before), render_status(after))
     return patch
+
+
+def differing(before: Status, after: Status) -> set[str]:
+    """The names of the fields that differ, of those that are on the wire."""
+    return {
+        name for name in FIELDS.values() if _differ(getattr(before, name), getattr(after, name))
+    }
 
 
 def _differ(before: object, after: object) -> bool:

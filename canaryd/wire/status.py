@@ -6,6 +6,7 @@ the CRD would refuse: texts are clipped, and a status that is too large says its
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -15,7 +16,7 @@ from pydantic import Field, ValidationError
 from canaryd.model.status import Phase, Status
 from canaryd.wire.evidence import BackgroundStatus, EvidenceStatus, Forgiven
 from canaryd.wire.instants import Instant, Word, clip
-from canaryd.wire.notice import NoticeStatus, StatusPart
+from canaryd.wire.notice import NoticeStatus, StatusPart, sharing
 from canaryd.wire.sentences import sentences
 from canaryd.wire.standing import (
     CapStatus,
@@ -115,7 +116,8 @@ def parse_status(raw: bytes) -> Status:
     except ValidationError as error:
         message = "; ".join(sentences(error, "status"))
         raise ValueError(message) from error
-    return msgspec.convert(model, Status, from_attributes=True)
+    status = msgspec.convert(model, Status, from_attributes=True)
+    return replace(status, notices=sharing(status.notices))
 
 
 def render_status(status: Status) -> dict[str, Any]:

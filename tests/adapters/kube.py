@@ -43,7 +43,7 @@ class RememberingSink:
         self.changes += 1
         self._news.set()
 
-    def remove(self, kind: str, namespace: str, name: str, *, for_good: bool = True) -> None:
+    def remove(self, kind: str, namespace: str, name: str, *, unclear: str | None = None) -> None:
         self.objects.pop((kind, namespace, name), None)
         self.changes += 1
         self._news.set()

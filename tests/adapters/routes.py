@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import timedelta
 from typing import Any
 
@@ -54,7 +54,7 @@ class Shelf:
         return [obj for key, obj in self._objects.items() if key[:2] == (kind, namespace)]
 
     def stamp(self, kind: str, namespace: str) -> int:
-        return 0
+        return int(bool(self.within(kind, namespace)))
 
     def concern(self, key: Key, namespaces: Set[str]) -> None: ...
 
@@ -126,7 +126,13 @@ class RecordingWriter:
         self.patches.append((kind, key, list(operations)))
 
     async def patch_status(
-        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+        self,
+        kind: str,
+        key: Key,
+        patch: Callable[[], Mapping[str, Any]],
+        *,
+        resource_version: str,
+        of: Key | None = None,
     ) -> None:
         raise NotImplementedError
 

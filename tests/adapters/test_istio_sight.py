@@ -62,7 +62,7 @@ class World(Shelf):
 
     @override
     def stamp(self, kind: str, namespace: str) -> int:
-        return self.changes
+        return 1 + self.changes
 
     @override
     def concern(self, key: Key, namespaces: Set[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from asyncio import TaskGroup
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -9,11 +11,21 @@ from typing import NamedTuple
 
 import orjson
 import pytest
+from typing_extensions import override
 
 from canaryd.adapters.kube.kinds import EVENTS, Catalogue
+from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.adapters.kube.writer import KubeWriter
 from canaryd.model.decision import Answer, RequestState
-from canaryd.model.errors import ConflictError, ForbiddenError, NotFoundError, UnreachableError
+from canaryd.model.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    OvertakenError,
+    UnreachableError,
+)
+from canaryd.model.names import Key
+from canaryd.model.urgency import Urgency
 from canaryd.wire.watch import CANARIES, REQUESTS, VIRTUALSERVICES
 from tests.adapters.fakes import KEY, HandClock
 from tests.adapters.kube import RememberingSink, connected, status
@@ -28,7 +40,9 @@ class Scene(NamedTuple):
 
 
 @asynccontextmanager
-async def scene(folder: Path, *behaviours: Behaviour) -> AsyncIterator[Scene]:
+async def scene(
+    folder: Path, *behaviours: Behaviour, turnstile: Turnstile | None = None
+) -> AsyncIterator[Scene]:
     sink = RememberingSink()
     counted: list[tuple[str, str, str]] = []
     async with misbehaving(*behaviours) as server, connected(folder, server.url) as api:
@@ -38,6 +52,7 @@ async def scene(folder: Path, *behaviours: Behaviour) -> AsyncIterator[Scene]:
             sink,
             HandClock(),
             observe=lambda verb, kind, outcome: counted.append((verb, kind, outcome)),
+            turnstile=turnstile,
         )
         yield Scene(writer, sink, server, counted)
 
@@ -58,7 +73,7 @@ async def test_a_status_patch_is_bound_to_its_version_and_its_answer_is_in_the_s
     tmp_path: Path,
 ) -> None:
     async with scene(tmp_path, json(podinfo(8))) as it:
-        await it.writer.patch_status(CANARIES, KEY, {"phase": "Idle"}, resource_version="7")
+        await it.writer.patch_status(CANARIES, KEY, lambda: {"phase": "Idle"}, resource_version="7")
         [request] = it.server.heard
         assert request.line == (
             "PATCH /apis/canaryd.io/v1beta1/namespaces/demo/canaries/podinfo/status"
@@ -154,10 +169,55 @@ async def test_a_missing_permission_names_the_subresource(tmp_path: Path) -> Non
     words = 'canaries "podinfo" is forbidden: User "canaryd" cannot patch resource'
     async with scene(tmp_path, json(status(403, "Forbidden", words), 403)) as it:
         with pytest.raises(ForbiddenError, match=r"patch canaries/status.canaryd.io is forbidden"):
-            await it.writer.patch_status(CANARIES, KEY, {}, resource_version="1")
+            await it.writer.patch_status(CANARIES, KEY, dict, resource_version="1")
 
 
 async def test_a_patch_of_what_is_gone_says_so(tmp_path: Path) -> None:
     async with scene(tmp_path, json(status(404, "NotFound", "no podinfo"), 404)) as it:
         with pytest.raises(NotFoundError, match="no podinfo"):
             await it.writer.json_patch(VIRTUALSERVICES, KEY, [])
+
+
+class Recording(Turnstile):
+    """Remembers who asked for a turn."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[Urgency] = []
+
+    @asynccontextmanager
+    @override
+    async def turn(self, urgency: Urgency, of: Key | None = None) -> AsyncIterator[None]:
+        self.asked.append(urgency)
+        async with super().turn(urgency, of):
+            yield
+
+
+async def test_a_fall_that_met_somebody_elses_write_looks_at_it_as_urgently_as_it_falls(
+    tmp_path: Path,
+) -> None:
+    conflict = json(status(409, "Conflict"), 409)
+    turnstile = Recording()
+    async with scene(tmp_path, conflict, json(podinfo(9)), turnstile=turnstile) as it:
+        with pytest.raises(ConflictError):
+            await it.writer.json_patch(VIRTUALSERVICES, KEY, [], urgency=Urgency.FALL)
+    assert turnstile.asked == [Urgency.FALL, Urgency.FALL]
+
+
+async def test_a_write_that_was_never_sent_is_not_counted_as_a_request(tmp_path: Path) -> None:
+    turnstile = Turnstile(at_once=1)
+    async with scene(tmp_path, turnstile=turnstile) as it, turnstile.turn(Urgency.STATE):
+        async with TaskGroup() as tasks:
+            waiting = tasks.create_task(overtaken(it.writer))
+            await asyncio.sleep(0)  # it waits for its turn now
+            turnstile.overtake(KEY)
+        assert waiting.result()
+        assert it.counted == []
+
+
+async def overtaken(writer: KubeWriter) -> bool:
+    try:
+        await writer.patch_status(CANARIES, KEY, dict, resource_version="1", of=KEY)
+    except OvertakenError:
+        return True
+    return False

@@ -224,3 +224,23 @@ async def test_falls_go_on_a_second_after_a_429_however_long_it_asked_for() -> N
         assert turnstile.waiting() == 1
         traffic.call_off("status")
         traffic.end("fall")
+
+
+async def test_a_canary_that_fell_has_no_old_place_to_rise_again_at() -> None:
+    key, turnstile = Key("demo", "podinfo"), Turnstile(at_once=1)
+    async with TaskGroup() as tasks:
+        traffic = Traffic(turnstile, tasks)
+        traffic.send("first", STATE)
+        await settle()
+        old = tasks.create_task(refused(turnstile, key))
+        await settle()
+        traffic.send("later", STATE)
+        await settle()
+        turnstile.overtake(key)
+        assert await old
+        traffic.send("fall", FALL, key)
+        await settle()
+        traffic.send("status", STATE, key)
+        await settle()
+        await traffic.drain()
+    assert traffic.began == ["first", "fall", "later", "status"]

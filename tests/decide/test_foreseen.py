@@ -11,6 +11,7 @@ from canaryd.decide.engine import decide
 from canaryd.decide.foreseen import stands
 from canaryd.model.decision import Answer, Decision, RequestState
 from canaryd.model.names import FIELD_MANAGER
+from canaryd.model.packed import Packed
 from canaryd.model.snapshot import Snapshot
 from canaryd.model.status import Gate, Hold, HoldReason, Missing, Phase, Verdict
 from canaryd.model.tile import Counting
@@ -42,7 +43,11 @@ def written(before: Snapshot, decision: Decision) -> Snapshot:
     """The world when all that was decided was done, and nothing else happened."""
     weight = decision.actions[0].weight if decision.actions else before.status.canary_weight
     return replace(
-        before, status=decision.status, routing=weights(weight), resource_version="2", written=b"x"
+        before,
+        status=decision.status,
+        routing=weights(weight),
+        resource_version="2",
+        written=Packed.of(b"x"),
     )
 
 

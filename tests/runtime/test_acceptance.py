@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -35,7 +35,13 @@ class Statuses:
         self.conflicts = 0
 
     async def patch_status(
-        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+        self,
+        kind: str,
+        key: Key,
+        patch: Callable[[], Mapping[str, Any]],
+        *,
+        resource_version: str,
+        of: Key | None = None,
     ) -> None:
         obj = self.known.get(kind, *key)
         assert obj is not None
@@ -43,12 +49,12 @@ class Statuses:
         if self.conflicts:
             self.conflicts -= 1
             raise ConflictError("somebody wrote first")
-        (condition,) = patch["conditions"]
+        (condition,) = patch()["conditions"]
         self.written.append((kind, key, condition))
         meta = msgspec.structs.replace(
             obj.metadata, resource_version=str(int(resource_version) + 100)
         )
-        raw = msgspec.Raw(msgspec.json.encode(patch))
+        raw = msgspec.Raw(msgspec.json.encode(patch()))
         self.known.apply(kind, msgspec.structs.replace(obj, metadata=meta, status=raw))
 
     async def json_patch(

@@ -66,3 +66,12 @@ def test_rules_that_are_there_are_sorted_once_however_many_namespaces_there_are(
     known.replace(watch.DESTINATIONRULES, [a_rule(name) for name in names])
     first = [rules.within(name) for name in names]
     assert all(rules.within(name) is known for name, known in zip(names, first, strict=True))
+
+
+def test_namespaces_without_rules_leave_nothing_behind() -> None:
+    known = store(HandClock())
+    rules = Rules(known)
+    before = things(rules)
+    for number in range(1000):
+        assert rules.within(f"preview-{number}") == (0, {})
+    assert things(rules) - before < 20

@@ -12,6 +12,7 @@ from hypothesis import strategies as some
 
 from canaryd.adapters.routers.istio import IstioRouter
 from canaryd.model.names import FIELD_MANAGER, Key
+from canaryd.model.packed import NOTHING
 from canaryd.model.snapshot import Problem, Routing, Snapshot
 from canaryd.model.waits import Waits
 from canaryd.ports import Writer
@@ -20,7 +21,8 @@ from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from canaryd.wire.workload import kept
 from tests.runtime.fakes import KEY, HandClock, canary, store, template
-from tests.runtime.release import Thing, beginning, merged, plain
+from tests.runtime.release import beginning, plain
+from tests.runtime.server import Thing, merged
 
 Change = tuple[str, str, Mapping[str, Any] | None]
 """Kind, name and the parts that change; None: it is deleted."""
@@ -160,7 +162,7 @@ class World:
         routing = found.routing
         if isinstance(routing, Routing):
             routing = replace(routing, resource_version="")
-        return replace(found, resource_version="", written=b"", routing=routing)
+        return replace(found, resource_version="", written=NOTHING, routing=routing)
 
 
 @given(some.lists(some.sampled_from(CHANGES), max_size=12))

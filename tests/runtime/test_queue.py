@@ -50,3 +50,14 @@ async def test_what_was_seen_while_a_key_was_worked_on_does_not_bring_it_back() 
     assert len(queue) == 0
     queue.add(ONE)
     assert await queue.get() == ONE, "but the next news does"
+
+
+async def test_each_news_of_a_key_that_is_worked_on_overtakes_what_it_waits_for() -> None:
+    queue, overtaken = Queue(), list[Key]()
+    queue.overtake = overtaken.append
+    queue.add(ONE)
+    assert overtaken == []
+    await queue.get()
+    queue.add(ONE)  # the answer to its own weight's write
+    queue.add(ONE)  # a sample, while its status waits
+    assert overtaken == [ONE, ONE]

@@ -54,12 +54,19 @@ class Api(StatusWriter):
 
     @override
     async def patch_status(
-        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+        self,
+        kind: str,
+        key: Key,
+        patch: Callable[[], Mapping[str, Any]],
+        *,
+        resource_version: str,
+        of: Key | None = None,
     ) -> None:
-        self.patches.append(patch)
+        self.patches.append(patch())
         obj = self._known.get(kind, *key)
         assert obj is not None
-        merged = merge(msgspec.json.decode(bytes(obj.status)), patch)
+        status = self._known.canaries[key].written.text()
+        merged = merge(msgspec.json.decode(status), patch())
         meta = msgspec.structs.replace(
             obj.metadata, resource_version=str(int(resource_version) + 1)
         )

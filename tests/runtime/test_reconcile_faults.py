@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import pytest
+from typing_extensions import override
+
+from canaryd.model.errors import UnreachableError
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem
 from canaryd.model.urgency import Urgency
@@ -21,9 +25,15 @@ class StatusWriter:
         self.patches: list[Mapping[str, Any]] = []
 
     async def patch_status(
-        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+        self,
+        kind: str,
+        key: Key,
+        patch: Callable[[], Mapping[str, Any]],
+        *,
+        resource_version: str,
+        of: Key | None = None,
     ) -> None:
-        self.patches.append(patch)
+        self.patches.append(patch())
 
     async def json_patch(
         self,
@@ -64,7 +74,8 @@ def test_a_deleted_canary_is_not_brought_back_by_the_late_answer_to_a_write() ->
 def test_a_canary_that_could_not_be_understood_is_back_as_soon_as_it_is_mended() -> None:
     known = store(HandClock())
     known.apply(watch.CANARIES, canary(version=5))
-    known.remove(watch.CANARIES, *KEY, for_good=False)
+    known.remove(watch.CANARIES, *KEY, unclear="6")
+    known.apply(watch.CANARIES, canary(version=6))  # the late answer to a write of ours
     assert known.canaries == {}
     known.apply(watch.CANARIES, canary(version=7))
     assert KEY in known.canaries
@@ -93,3 +104,28 @@ def test_a_serving_slot_in_a_rolling_update_still_serves() -> None:
     work = gather(known).workloads[SlotName("v1")]
     assert (work.revision, work.ready, work.serving) == ("r2", 0, 3)
     assert work.serves
+
+
+async def test_a_status_that_nobody_can_read_is_complained_of_until_that_was_written() -> None:
+    class Away(StatusWriter):
+        tries = 0
+
+        @override
+        async def patch_status(self, *written: Any, **conditions: Any) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                raise UnreachableError("nobody there")
+            await super().patch_status(*written, **conditions)
+
+    known, writer = store(HandClock()), Away()
+    broken = canary()
+    broken.status = type(broken.status)(b'{"phase": "Dancing"}')
+    known.apply(watch.CANARIES, broken)
+    problem = known.canaries[KEY].status
+    assert isinstance(problem, Problem)
+    unusable = Unusable(store=known, writer=writer, clock=HandClock())
+    with pytest.raises(UnreachableError):
+        await unusable(KEY, problem)
+    for _ in range(3):
+        await unusable(KEY, problem)
+    assert (writer.tries, len(writer.patches)) == (2, 1)

@@ -171,3 +171,24 @@ def test_one_whose_turn_came_and_that_is_gone_leaves_no_right_to_rise_behind() -
     rises.drop(second)
     crowd.clock.seconds += JOINING
     assert not rises.may(second)
+
+
+def test_one_rise_that_hangs_does_not_keep_a_thousand_up() -> None:
+    crowd = Crowd()
+    assert crowd.rises.may(Key("demo", "hangs"))
+    with crowd.rises.under_way():
+        crowd.at(0.1, named(1000))
+        crowd.play()
+        assert len(crowd.rose) == 1000
+        last, _ = crowd.rose[-1]
+    assert last < PATIENCE + 1000 / MOST * 2 * (QUIET + crowd.takes)
+
+
+def test_one_whose_rise_was_not_sent_does_not_wait_for_another_turn() -> None:
+    crowd = Crowd()
+    key = Key("demo", "overtaken")
+    assert crowd.rises.may(key)
+    crowd.at(0.1, named(200))
+    crowd.clock.seconds = 0.2
+    crowd.rises.unsent(key)
+    assert crowd.rises.may(key)

@@ -65,12 +65,12 @@ class Changed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """An object was deleted; or, not for good, it cannot be understood any more."""
+    """An object was deleted; or it is there, and `unclear` at this version."""
 
     namespace: str
     name: str
     version: str
-    for_good: bool = True
+    unclear: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +139,13 @@ class Decoder:
     def _changed(self, raw: Raw) -> Event:
         obj = self._lenient(raw)
         if obj is None:
-            return self._gone(raw, for_good=False)
+            return self._gone(raw, unclear=True)
         return Changed(obj, obj.metadata.resource_version)
 
     @staticmethod
-    def _gone(raw: Raw, *, for_good: bool = True) -> Gone:
+    def _gone(raw: Raw, *, unclear: bool = False) -> Gone:
         meta = _BARE.decode(raw).metadata
-        return Gone(meta.namespace, meta.name, meta.resource_version, for_good)
+        return Gone(meta.namespace, meta.name, meta.resource_version, unclear)
 
     def _lenient(self, raw: Raw) -> Any | None:  # noqa: ANN401
         try:

@@ -169,8 +169,9 @@ class Reflector:
         match event:
             case Changed(obj):
                 self._sink.apply(self._kind, obj)
-            case Gone(namespace, name, for_good=for_good):
-                self._sink.remove(self._kind, namespace, name, for_good=for_good)
+            case Gone(namespace, name, version, unclear):
+                at = version if unclear else None
+                self._sink.remove(self._kind, namespace, name, unclear=at)
             case Bookmark():
                 pass
         self._sink.heard(self._kind)

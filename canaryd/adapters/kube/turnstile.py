@@ -1,7 +1,7 @@
 """Lets writes through to the API server: the most urgent first, so many at once and a second.
 
-A 429 stops everybody for as long as it says, falls for a second at most. A rise or a status that
-waits while its Canary has news is not sent: what was decided is old. It keeps its place.
+A 429 stops everybody for as long as it says, falls for a second at most. What may be overtaken is
+not sent when its Canary has news while it waits: what was decided is old. It keeps its place.
 """
 
 from __future__ import annotations
@@ -61,8 +61,8 @@ class Turnstile:
         self._lanes: dict[Urgency, deque[_Waiter]] = {urgency: deque() for urgency in Urgency}
         self._of: dict[Key, _Waiter] = {}
         """What waits of each Canary and may be overtaken: one write at a time."""
-        self._places: dict[tuple[Key, Urgency], int] = {}
-        """The numbers of those that were overtaken, until they have had their turn."""
+        self._places: dict[Key, tuple[Urgency, int]] = {}
+        """The numbers of those that were overtaken, until the Canary's next write."""
         self._paid_until = 0.0
         """When the writes so far would have begun at the even rate."""
         self._closed_until = 0.0
@@ -118,16 +118,17 @@ class Turnstile:
     def _keep_place(self, of: Key, urgency: Urgency, number: int) -> None:
         while len(self._places) >= PLACES:
             del self._places[next(iter(self._places))]
-        self._places[of, urgency] = number
+        self._places[of] = (urgency, number)
 
     def _queue_up(self, urgency: Urgency, turn: Future[None], of: Key | None) -> _Waiter:
         lane = self._lanes[urgency]
-        place = self._places.pop((of, urgency), None) if of is not None else None
-        waiter = _Waiter(next(self._orders) if place is None else place, turn, of)
-        if place is None:
-            lane.append(waiter)
-        else:
+        kept = self._places.pop(of, None) if of is not None else None
+        if kept is not None and kept[0] is urgency:
+            waiter = _Waiter(kept[1], turn, of)
             insort(lane, waiter, key=attrgetter("number"))
+        else:
+            waiter = _Waiter(next(self._orders), turn, of)
+            lane.append(waiter)
         if of is not None and urgency is not Urgency.FALL:
             self._of[of] = waiter
         return waiter

@@ -17,7 +17,7 @@ from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import JSON, JSON_PATCH, MERGE_PATCH, Call, Catalogue
 from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.model.decision import Answer
-from canaryd.model.errors import CanarydError, ConflictError, NotFoundError
+from canaryd.model.errors import CanarydError, ConflictError, NotFoundError, OvertakenError
 from canaryd.model.names import FIELD_MANAGER, Key
 from canaryd.model.urgency import Urgency
 from canaryd.ports import Clock, Sink
@@ -62,13 +62,25 @@ class KubeWriter:
         self._decoders = {kind: Decoder(kind) for kind in watch.OBJECTS}
 
     async def patch_status(
-        self, kind: str, key: Key, patch: Mapping[str, Any], *, resource_version: str
+        self,
+        kind: str,
+        key: Key,
+        patch: Callable[[], Mapping[str, Any]],
+        *,
+        resource_version: str,
+        of: Key | None = None,
     ) -> None:
         """Merge `patch` into the status, if the object is still at that version."""
-        body = {"metadata": {"resourceVersion": resource_version}, "status": patch}
         call = self._catalogue[kind].one("patch", *key, "status")
-        turn = _Turn(Urgency.STATE, key if kind == watch.CANARIES else None)
-        await self._patch(kind, key, call, body, content_type=MERGE_PATCH, turn=turn)
+        condition = {"resourceVersion": resource_version}
+        await self._patch(
+            kind,
+            key,
+            call,
+            lambda: {"metadata": condition, "status": patch()},
+            content_type=MERGE_PATCH,
+            turn=_Turn(Urgency.STATE, of),
+        )
 
     async def json_patch(
         self,
@@ -81,7 +93,7 @@ class KubeWriter:
     ) -> None:
         """Patch an object; raises ConflictError when a `test` fails, too."""
         call, turn = self._catalogue[kind].one("patch", *key), _Turn(urgency, of)
-        await self._patch(kind, key, call, operations, content_type=JSON_PATCH, turn=turn)
+        await self._patch(kind, key, call, lambda: operations, content_type=JSON_PATCH, turn=turn)
 
     async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None:
         """Create an object; one of that name is success."""
@@ -117,7 +129,7 @@ class KubeWriter:
                 watch.REQUESTS,
                 target,
                 call,
-                {"status": status},
+                lambda: {"status": status},
                 content_type=MERGE_PATCH,
                 turn=_Turn(Urgency.STATE),
             )
@@ -129,16 +141,16 @@ class KubeWriter:
         kind: str,
         key: Key,
         call: Call,
-        body: object,
+        body: Callable[[], object],
         *,
         content_type: str,
         turn: _Turn,
     ) -> None:
         try:
             async with self._turn(call, kind, turn):
-                answer = await self._send(call, body, content_type)
+                answer = await self._send(call, body(), content_type)
         except ConflictError:
-            await self._reread(kind, key)
+            await self._reread(kind, key, turn.urgency)
             raise
         except NotFoundError:
             self._sink.remove(kind, *key)
@@ -149,11 +161,11 @@ class KubeWriter:
         encoded = msgspec.json.encode(body)
         return await self._api.send(call, query=_QUERY, body=encoded, content_type=content_type)
 
-    async def _reread(self, kind: str, key: Key) -> None:
+    async def _reread(self, kind: str, key: Key, urgency: Urgency) -> None:
         """Bring the object into the store, so that the next decision sees what was in the way."""
         call = self._catalogue[kind].one("get", *key)
         try:
-            async with self._turnstile.turn(Urgency.STATE):
+            async with self._turnstile.turn(urgency):
                 answer = await self._api.send(call)
             self._apply(kind, call, answer)
         except NotFoundError:
@@ -168,12 +180,16 @@ class KubeWriter:
 
     @asynccontextmanager
     async def _turn(self, call: Call, kind: str, turn: _Turn) -> AsyncIterator[None]:
-        outcome = "ok"
+        outcome: str | None = "ok"
         try:
             async with self._turnstile.turn(turn.urgency, turn.of):
                 yield
+        except OvertakenError:
+            outcome = None  # nothing was sent
+            raise
         except CanarydError as error:
             outcome = type(error).__name__.removesuffix("Error").lower()
             raise
         finally:
-            self._observe(call.verb, kind, outcome)
+            if outcome is not None:
+                self._observe(call.verb, kind, outcome)

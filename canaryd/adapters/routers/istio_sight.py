@@ -32,6 +32,8 @@ class Rules:
     def within(self, namespace: str) -> tuple[int, _ByHost]:
         """The namespace's rules, and the stamp at which they are these."""
         stamp = self.objects.stamp(watch.DESTINATIONRULES, namespace)
+        if not stamp:
+            return stamp, {}
         known = self._sorted.get(namespace)
         if known is not None and known[0] == stamp:
             return known
