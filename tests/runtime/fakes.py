@@ -244,3 +244,17 @@ def replica_set(
     )
     raw = msgspec.json.encode(body)
     return workload.replica_set(msgspec.json.decode(raw, type=watch.ReplicaSetObject))
+
+
+class Silent:
+    """Nobody is told, and no timer rings."""
+
+    def delivered(self, key: Key) -> Mapping[str, int]:
+        return {}
+
+    def overdue(self, key: Key) -> bool:
+        return False
+
+    def offer(self, key: Key) -> None: ...
+    def forget(self, key: Key) -> None: ...
+    def set(self, key: Key, at: datetime | None) -> None: ...

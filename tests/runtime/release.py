@@ -46,6 +46,7 @@ from tests.runtime.fakes import (
     START,
     HandClock,
     Meter,
+    Silent,
     canary,
     deployment_body,
     replica_set_body,
@@ -90,19 +91,6 @@ class History:
 
     def record(self, key: Key, before: Status, after: Status, notices: Sequence[Notice]) -> None:
         self.written.append((after, tuple(notice.reason for notice in notices)))
-
-
-class Silent:
-    """Nobody is told."""
-
-    def delivered(self, key: Key) -> Mapping[str, int]:
-        return {}
-
-    def overdue(self, key: Key) -> bool:
-        return False
-
-    def offer(self, key: Key) -> None: ...
-    def forget(self, key: Key) -> None: ...
 
 
 class Bells:

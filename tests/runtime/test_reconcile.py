@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from asyncio import TaskGroup
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -36,6 +36,7 @@ from tests.runtime.fakes import (
     Meter,
     Metrics,
     Servers,
+    Silent,
     canary,
     deployment,
     replica_set,
@@ -125,20 +126,6 @@ class History:
     def record(
         self, key: Key, before: Status, after: Status, notices: Sequence[Notice]
     ) -> None: ...
-
-
-class Silent:
-    """Nobody is told, and no timer rings."""
-
-    def delivered(self, key: Key) -> Mapping[str, int]:
-        return {}
-
-    def overdue(self, key: Key) -> bool:
-        return False
-
-    def offer(self, key: Key) -> None: ...
-    def forget(self, key: Key) -> None: ...
-    def set(self, key: Key, at: datetime | None) -> None: ...
 
 
 class World:
