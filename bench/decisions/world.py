@@ -35,6 +35,7 @@ from canaryd.runtime.commit import Commit
 from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.outbox import Outbox
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.queue import Queue
 from canaryd.runtime.reconcile import Reconcile
 from canaryd.runtime.rises import Rises
@@ -118,11 +119,13 @@ class World:
             tasks=tasks,
         )
         self.history = SqliteHistory(folder, clock=self.clock, lost=meters.lost_history)
+        owed = Owed()
         self.reconcile = Reconcile(
             store=store,
-            gather=Gatherer(store=store, router=router, waits=Waits()),
+            gather=Gatherer(store=store, router=router, owed=owed, waits=Waits()),
             router=router,
             commit=Commit(
+                owed=owed,
                 writer=writer,
                 answers=writer,
                 history=self.history,

@@ -31,6 +31,7 @@ from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
 from canaryd.runtime.janitor import Janitor
 from canaryd.runtime.outbox import Outbox
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.receivers import AlertReceivers
 from canaryd.runtime.reconcile import Reconcile
 from canaryd.runtime.rises import Rises
@@ -119,16 +120,18 @@ class Leader:
         counting = Alarm(clock=clock, grain=parts.settings.pump)
         counter = Counter(store=store, servers=servers, clock=clock, tasks=tasks, wake=counting.at)
         self._alarms += ((collecting, collector.tick), (counting, counter.tick))
+        owed = Owed()
         commit = Commit(
             writer=writer,
             answers=writer,
             history=parts.history,
             outbox=outbox,
+            owed=owed,
             clock=clock,
         )
         reconcile = Reconcile(
             store=store,
-            gather=Gatherer(store=store, router=router, waits=waits(parts.settings)),
+            gather=Gatherer(store=store, router=router, owed=owed, waits=waits(parts.settings)),
             router=router,
             commit=commit,
             unusable=Unusable(store=store, writer=writer, clock=clock),

@@ -70,7 +70,9 @@ def decide(snap: Snapshot, now: datetime, rules: Rules = RULES) -> Decision:
     """Decide; the order of the stages is the order of what matters more."""
     if missing := missing_workloads(snap):
         snap = replace(snap, problems=(*snap.problems, *missing))
-    draft = Draft(snap=snap, now=now, status=nothing_to_come(snap.status, now))
+    if (status := nothing_to_come(snap.status, now)) is not snap.status:
+        snap = replace(snap, status=status)
+    draft = Draft(snap=snap, now=now, status=status)
     if snap.problems or snap.routing is None:
         return halted(draft)
     for stage in rules.opening:
@@ -138,7 +140,7 @@ def conclude(draft: Draft) -> Decision:
 def write_in_time(draft: Draft) -> Draft:
     """What the gates say may wait for the next write, but not for ever: samples may be rare."""
     every = draft.snap.waits.evidence_write
-    due = ticks_until(draft.snap.status, draft.status, evidence_every=every)
+    due = ticks_until(draft.snap.status, draft.status, draft.now, evidence_every=every)
     return draft.wake(due) if due is not None else draft
 
 

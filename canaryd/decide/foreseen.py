@@ -69,6 +69,7 @@ def given(snap: Snapshot) -> Snapshot:
         snap,
         status=Status(),
         written=NOTHING,
+        stored=None,
         resource_version="",
         routing=None,
         counting=Counting(),

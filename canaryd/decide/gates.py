@@ -237,7 +237,7 @@ def missing_of(
     known = before.missing if before is not None else None
     if known is not None and known.reason is reason and known.since >= live_since:
         return known
-    return Missing(reason, max(since, live_since))
+    return Missing(reason, min(max(since, live_since), draft.now))
 
 
 def none_came(draft: Draft, evidence: Evidence) -> bool:

@@ -159,22 +159,27 @@ def worth_writing(before: Status, after: Status, now: datetime, *, evidence_ever
         return (new.counted_until - old.counted_until).total_seconds() >= evidence_every
     if before.gates == after.gates:
         return old != new
-    last = looked_at(before)
+    last = looked_at(before, now)
     return last is None or (now - last).total_seconds() >= evidence_every
 
 
-def ticks_until(before: Status, after: Status, *, evidence_every: timedelta) -> datetime | None:
+def ticks_until(
+    before: Status, after: Status, now: datetime, *, evidence_every: timedelta
+) -> datetime | None:
     """When verdicts that are no news by themselves are written at the latest, if some wait."""
     if before.gates == after.gates or after.step is None:
         return None
-    last = looked_at(before)
+    last = looked_at(before, now)
     return last + evidence_every if last is not None else None
 
 
-def looked_at(status: Status) -> datetime | None:
-    """When the gates in the status last looked; in a step without any, when it was entered."""
+def looked_at(status: Status, now: datetime) -> datetime | None:
+    """When the gates in the status last looked; in a step without any, when it was entered.
+
+    What is to come does not count: it is from before the wall clock was set back.
+    """
     entered = status.step.entered_at if status.step is not None else None
-    return max((gate.at for gate in status.gates), default=entered)
+    return max((gate.at for gate in status.gates if gate.at <= now), default=entered)
 
 
 def told_anew(before: Status, after: Status) -> bool:

@@ -1,4 +1,4 @@
-"""What a status says of the time to come is from before the wall clock was set back."""
+"""Instants of a status that were not when it says: the clock was set back, or a write took long."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from canaryd.model.status import Cap, Gate, Missing, Rollout, Status, StepState
+from canaryd.model.status import Cap, Contest, Gate, Missing, Rollout, Status, StepState
 
-Part = TypeVar("Part", StepState, Rollout, Cap, Missing)
+Part = TypeVar("Part", StepState, Rollout, Cap, Contest, Missing)
 
 BEGINNINGS: dict[type, tuple[str, ...]] = {
     StepState: ("entered_at", "live_since", "running_since"),
     Rollout: ("started_at", "unready_since"),
     Cap: ("since", "ready_since"),
+    Contest: ("first_at", "last_at"),
     Missing: ("since",),
 }
 """The instants that waits are counted from."""
@@ -26,7 +27,7 @@ def nothing_to_come(status: Status, now: datetime) -> Status:
     """
     changed: dict[str, Any] = {
         name: part
-        for name in ("step", "rollout", "cap")
+        for name in ("step", "rollout", "cap", "contest")
         if (before := getattr(status, name)) is not None
         and (part := _by(before, now)) is not before
     }
@@ -49,3 +50,22 @@ def _by(part: Part, now: datetime) -> Part:
         if (at := getattr(part, name)) is not None and at > now
     }
     return replace(part, **late) if late else part
+
+
+def written_later(status: Status, decided: datetime, written: datetime) -> Status:
+    """The status of a fall that was decided at one time and written at another, later one.
+
+    The step's clock and its evidence begin when its weight was there.
+    """
+    step, evidence = status.step, status.evidence
+    if step is not None:
+        moved: dict[str, Any] = {
+            name: written
+            for name in ("live_since", "running_since")
+            if getattr(step, name) == decided
+        }
+        step = replace(step, **moved)
+    if evidence is not None and decided in evidence.changes:
+        changes = tuple(written if at == decided else at for at in evidence.changes)
+        evidence = replace(evidence, changes=changes)
+    return replace(status, step=step, evidence=evidence)

@@ -164,6 +164,8 @@ class Snapshot:
     """The Canary's version that this was decided on: the condition of its status' write."""
     written: Packed = NOTHING
     """The status as it stands on the wire."""
+    stored: Status | None = None
+    """What that says, while `status` is one that is still to be written; else None."""
     denied: str | None = None
     """A sentence naming the permission that the last write lacked."""
     waits: Waits = field(default_factory=Waits)

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Protocol
 
 from canaryd.decide.outcome import next_status, worth_writing
-from canaryd.decide.repeatable import repeatable
 from canaryd.model.decision import Decision
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import Status
 from canaryd.ports import Answers, Clock, History, Writer
+from canaryd.runtime.owed import Owed
 from canaryd.wire.parts import differing, status_patch
 from canaryd.wire.watch import CANARIES
 
@@ -48,25 +48,29 @@ class Commit:
         answers: Answers,
         history: History,
         outbox: Telling,
+        owed: Owed,
         clock: Clock,
     ) -> None:
         self._writer = writer
         self._answers = answers
         self._history = history
         self._outbox = outbox
+        self._owed = owed
         self._clock = clock
 
     async def __call__(
         self, snap: Snapshot, decision: Decision, now: datetime, problems: tuple[Problem, ...]
     ) -> tuple[Notice, ...]:
         """Write the status if it says something new; returns the new notices."""
-        before = snap.status
+        before = snap.stored or snap.status
         told = {**before.delivered, **self._outbox.delivered(snap.key)}
         after = next_status(snap, decision, now, problems=problems, delivered=told)
         every = snap.waits.evidence_write.total_seconds()
         news: tuple[Notice, ...] = ()
-        if worth_writing(before, after, now, evidence_every=every) or self._outbox.overdue(
-            snap.key
+        if (
+            snap.stored is not None
+            or worth_writing(before, after, now, evidence_every=every)
+            or self._outbox.overdue(snap.key)
         ):
             await self._write(snap, before, after)
             last = before.notices[-1].seq if before.notices else 0
@@ -83,13 +87,16 @@ class Commit:
     def forget(self, key: Key) -> None:
         """The Canary is gone: nothing is told of it any more."""
         self._outbox.forget(key)
+        self._owed.drop(key)
 
     async def _write(self, snap: Snapshot, before: Status, after: Status) -> None:
         if differing(before, after):
+            self._owed.note(snap.key, snap.uid, before, after)
             await self._writer.patch_status(
                 CANARIES,
                 snap.key,
                 lambda: status_patch(before, after, snap.written.text()),
                 resource_version=snap.resource_version,
-                of=snap.key if repeatable(before, after) else None,
+                of=snap.key,
             )
+        self._owed.drop(snap.key)

@@ -12,12 +12,12 @@ class Departed:
     """By uid; with the version of one that is there but could not be understood, else None."""
 
     def __init__(self) -> None:
-        self._known: dict[str, int | None] = {}
+        self._known: dict[str, str | None] = {}
 
     def note(self, uid: str, at: str | None) -> None:
         """One is gone; or is not to be seen as it was up to that version."""
         self._known.pop(uid, None)
-        self._known[uid] = None if at is None else _number(at)
+        self._known[uid] = at
         while len(self._known) > REMEMBERED:
             del self._known[next(iter(self._known))]
 
@@ -25,10 +25,8 @@ class Departed:
         """Whether this is from before its end."""
         if meta.uid not in self._known:
             return False
-        until = self._known[meta.uid]
-        return until is None or _number(meta.resource_version) <= until
-
-
-def _number(version: str) -> int:
-    """Kubernetes orders versions as numbers; what is none is taken for new when it comes."""
-    return int(version) if version.isdigit() else 0
+        until, version = self._known[meta.uid], meta.resource_version
+        if until is None:
+            return True
+        # Kubernetes orders versions as numbers; what is none is taken for new.
+        return until.isdigit() and version.isdigit() and int(version) <= int(until)

@@ -11,6 +11,7 @@ from canaryd.model.spec import Spec
 from canaryd.model.status import Status
 from canaryd.model.waits import Waits
 from canaryd.ports import Router
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.resolve import Templates
 from canaryd.runtime.store import Store
 from canaryd.runtime.view import CanaryView
@@ -21,9 +22,10 @@ from canaryd.wire.request import parse_request
 class Gatherer:
     """Makes snapshots; `router` reads the routes."""
 
-    def __init__(self, *, store: Store, router: Router, waits: Waits) -> None:
+    def __init__(self, *, store: Store, router: Router, owed: Owed, waits: Waits) -> None:
         self._store = store
         self._router = router
+        self._owed = owed
         self._waits = waits
         self._templates = Templates(store)
         self._workloads = Workloads(store)
@@ -41,8 +43,9 @@ class Gatherer:
             return canary.spec
         return self._snapshot(canary, self._templates.complete(canary.spec), canary.status)
 
-    def _snapshot(self, canary: CanaryView, spec: Spec, status: Status) -> Snapshot:
-        key = canary.key
+    def _snapshot(self, canary: CanaryView, spec: Spec, stored: Status) -> Snapshot:
+        key, owed = canary.key, self._owed.of(canary)
+        status = owed if owed is not None else stored
         judged = status.rollout.revision if status.rollout is not None else None
         seen = {
             slot.name: self._workloads.look(key, slot.deployment, judged) for slot in spec.slots
@@ -70,6 +73,7 @@ class Gatherer:
             stale=self._store.stale(),
             resource_version=canary.resource_version,
             written=canary.written,
+            stored=stored if owed is not None else None,
             denied=self._store.denied.get(key),
             waits=self._waits,
         )

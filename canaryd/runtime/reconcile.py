@@ -14,6 +14,7 @@ import structlog
 from canaryd.decide.engine import decide
 from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
+from canaryd.decide.past import written_later
 from canaryd.model.decision import Action, Count, Decision, Observe
 from canaryd.model.errors import OvertakenError, TerminalError
 from canaryd.model.names import Key
@@ -125,9 +126,12 @@ class Reconcile:
         decision = decide(snapshot, now)
         if not self._may(key, decision):
             return Carried.NOT_YET  # decided anew when its turn has come, on what is known then
-        if await self._act(snapshot, decision, now) > late and rises(decision):
-            # The weight is live from now on, not since it was decided: as after a crash in between.
-            return await self(key, late=inf)  # once: a slow API server still gets a status
+        if await self._act(snapshot, decision, now) > late:
+            # The weight is live from now on, not since it was decided.
+            if rises(decision):
+                return await self(key, late=inf)  # once: a slow API server still gets a status
+            status = written_later(decision.status, now, self._clock.now())
+            decision = replace(decision, status=status)
         news = await self._commit(snapshot, decision, now, snapshot.problems)
         reached = replace(snapshot, status=decision.status)
         self._collector.want(reached, decision.observe)

@@ -20,7 +20,7 @@ from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.adapters.kube.writer import KubeWriter
 from canaryd.adapters.routers.istio import IstioRouter
 from canaryd.model.answered import Answered
-from canaryd.model.errors import ConflictError, OvertakenError
+from canaryd.model.errors import ConflictError, OvertakenError, UnreachableError
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
@@ -35,6 +35,7 @@ from canaryd.runtime.collector import Collector
 from canaryd.runtime.commit import Commit
 from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.queue import Queue
 from canaryd.runtime.reconcile import Reconcile
 from canaryd.runtime.rises import Rises
@@ -138,11 +139,13 @@ class Play:
         router = IstioRouter(writer)
         servers = self.prometheus
         self.collector = Collector(store=store, servers=servers, clock=self.clock, tasks=tasks)
+        owed = Owed()
         self.reconcile = Reconcile(
             store=store,
-            gather=Gatherer(store=store, router=router, waits=Waits()),
+            gather=Gatherer(store=store, router=router, owed=owed, waits=Waits()),
             router=router,
             commit=Commit(
+                owed=owed,
                 writer=writer,
                 answers=writer,
                 history=self.history,
@@ -230,7 +233,7 @@ class Play:
                 self.queue.settle(key)
         except OvertakenError:
             pass  # what overtook it has queued the key
-        except ConflictError:
+        except (ConflictError, UnreachableError):
             self.bells.set(key, self.clock.now() + timedelta(seconds=0.2))
         self.queue.done(key)
 

@@ -14,6 +14,7 @@ from canaryd.model.urgency import Urgency
 from canaryd.model.waits import Waits
 from canaryd.ports import Objects
 from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from tests.runtime.fakes import KEY, HandClock, canary, deployment, replica_set, store
@@ -55,7 +56,7 @@ def known() -> Store:
 
 
 def gather(known: Store) -> Snapshot:
-    snapshot = Gatherer(store=known, router=Router(), waits=Waits())(KEY)
+    snapshot = Gatherer(store=known, router=Router(), owed=Owed(), waits=Waits())(KEY)
     assert isinstance(snapshot, Snapshot)
     return snapshot
 
@@ -97,4 +98,4 @@ def test_of_two_canaries_on_one_target_the_younger_has_a_problem(known: Store) -
 
 def test_a_canary_that_is_gone_has_no_snapshot(known: Store) -> None:
     known.remove(watch.CANARIES, *KEY)
-    assert Gatherer(store=known, router=Router(), waits=Waits())(KEY) is None
+    assert Gatherer(store=known, router=Router(), owed=Owed(), waits=Waits())(KEY) is None

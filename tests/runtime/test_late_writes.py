@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from asyncio import TaskGroup
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,11 +14,14 @@ from typing_extensions import override
 
 from canaryd.adapters.kube.kinds import Call
 from canaryd.adapters.kube.turnstile import Turnstile
-from canaryd.model.errors import OvertakenError
-from canaryd.model.names import Key
+from canaryd.model.errors import OvertakenError, UnreachableError
+from canaryd.model.names import Key, Weight
 from canaryd.model.spec import SUCCESS_RATE
-from canaryd.model.status import Phase
+from canaryd.model.status import Phase, Status
 from canaryd.model.urgency import Urgency
+from canaryd.runtime.owed import Owed
+from canaryd.wire import watch
+from tests.runtime.fakes import KEY, HandClock, canary, store
 from tests.runtime.release import Play
 
 
@@ -81,5 +85,83 @@ async def test_failed_checks_are_counted_while_news_come_before_statuses_are_wri
         turnstile.stopped = True
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(47)
+        turnstile.stopped = False
+        play.prometheus.values[SUCCESS_RATE] = 99.9
+        await play.until(53)
         assert play.status.rollout is not None
         assert play.status.rollout.failed_checks == 2
+
+
+async def test_a_canary_is_taken_back_although_that_cannot_be_written_for_long() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        away = statuses_fail(play)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(35)
+        play.prometheus.values[SUCCESS_RATE] = 99.9
+        await play.until(60)
+        assert play.status.canary_weight == 30  # what stands in the API
+        away.set()
+        await play.until(70)
+        assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
+        told = [reason for _, notices in play.history.written for reason in notices]
+        assert told.count("RolledBack") == 1
+
+
+def statuses_fail(play: Play) -> asyncio.Event:
+    """The API server takes no statuses until the event is set."""
+    send, back = play.server.send, asyncio.Event()
+
+    async def sent(call: Call, **request: Any) -> bytes:
+        if call.path.endswith("/status") and not back.is_set():
+            raise UnreachableError("nobody there")
+        return await send(call, **request)
+
+    play.server.send = sent  # type: ignore[method-assign]
+    return back
+
+
+async def test_somebody_who_edits_the_canary_meanwhile_does_not_undo_what_was_decided() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        answer_late(play, 11.0)
+        play.server.before_the_answer = annotated(play)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(60)
+        assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
+
+
+def annotated(play: Play) -> Callable[[str], None]:
+    def annotate(kind: str) -> None:
+        if kind == watch.VIRTUALSERVICES:
+            note = {"annotations": {"looked-at": str(play.clock.seconds)}}
+            play.server.change(watch.CANARIES, "podinfo", metadata=note)
+
+    return annotate
+
+
+def test_a_status_that_somebody_else_wrote_is_taken_as_it_is() -> None:
+    owed, seen = Owed(), store(HandClock())
+    seen.apply(watch.CANARIES, canary(version=1))
+    known = seen.canaries[KEY]
+    assert isinstance(known.status, Status)
+    decided = replace(known.status, canary_weight=Weight(10))
+    owed.note(KEY, known.uid, known.status, decided)
+    assert owed.of(known) is decided
+    assert owed.of(replace(known, status=replace(known.status, canary_weight=Weight(7)))) is None
+    assert owed.of(known) is None
+
+
+def test_another_canary_of_the_same_name_owes_nothing() -> None:
+    owed, seen = Owed(), store(HandClock())
+    seen.apply(watch.CANARIES, canary(version=1))
+    known = seen.canaries[KEY]
+    assert isinstance(known.status, Status)
+    owed.note(KEY, "another", known.status, known.status)
+    assert owed.of(known) is None

@@ -17,6 +17,7 @@ from canaryd.model.snapshot import Problem, Routing, Snapshot
 from canaryd.model.waits import Waits
 from canaryd.ports import Writer
 from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from canaryd.wire.workload import kept
@@ -127,7 +128,10 @@ class World:
         self.known: Store = store(HandClock(), self.queued)
         self.objects: dict[tuple[str, str], Thing] = {}
         self.gather = Gatherer(
-            store=self.known, router=IstioRouter(cast("Writer", None)), waits=Waits()
+            store=self.known,
+            router=IstioRouter(cast("Writer", None)),
+            owed=Owed(),
+            waits=Waits(),
         )
         self.version = 0
         self.first = {(kind, body["metadata"]["name"]): body for kind, body in beginning({})}

@@ -24,6 +24,7 @@ from canaryd.runtime.collector import Collector
 from canaryd.runtime.commit import Commit
 from canaryd.runtime.counting import Counter
 from canaryd.runtime.gather import Gatherer
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.reconcile import Reconcile
 from canaryd.runtime.rises import JOINING, Rises
 from canaryd.runtime.store import Store
@@ -142,12 +143,18 @@ class World:
         servers, silent = Servers(self.metrics), Silent()
         self.counter = Counter(store=known, servers=servers, clock=self.clock, tasks=tasks)
         self.collector = Collector(store=known, servers=servers, clock=self.clock, tasks=tasks)
+        owed = Owed()
         self.reconcile = Reconcile(
             store=known,
-            gather=Gatherer(store=known, router=self.router, waits=Waits()),
+            gather=Gatherer(store=known, router=self.router, owed=owed, waits=Waits()),
             router=self.router,
             commit=Commit(
-                writer=api, answers=api, history=History(), outbox=silent, clock=self.clock
+                owed=owed,
+                writer=api,
+                answers=api,
+                history=History(),
+                outbox=silent,
+                clock=self.clock,
             ),
             unusable=Unusable(store=known, writer=api, clock=self.clock),
             collector=self.collector,

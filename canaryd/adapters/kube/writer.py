@@ -131,7 +131,7 @@ class KubeWriter:
                 call,
                 lambda: {"status": status},
                 content_type=MERGE_PATCH,
-                turn=_Turn(Urgency.STATE),
+                turn=_Turn(Urgency.STATE, key),
             )
         except NotFoundError:
             return
