@@ -99,6 +99,8 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "RSS a line says, MiB per hour",
         "objects after warm-up",
         "objects at the end",
+        "blocks after warm-up",
+        "blocks at the end",
         "more of",
         "requests each",
         "CPU ms each",
