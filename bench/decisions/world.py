@@ -132,7 +132,7 @@ class World:
                 outbox=outbox,
                 clock=self.clock,
             ),
-            unusable=Unusable(store=store, writer=writer, clock=self.clock),
+            unusable=Unusable(store=store, writer=writer, owed=owed, clock=self.clock),
             collector=self.collector,
             counter=counter,
             rises=Rises(enqueue=self.queue.add, later=self._later, clock=self.clock),

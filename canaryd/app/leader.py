@@ -134,7 +134,7 @@ class Leader:
             gather=Gatherer(store=store, router=router, owed=owed, waits=waits(parts.settings)),
             router=router,
             commit=commit,
-            unusable=Unusable(store=store, writer=writer, clock=clock),
+            unusable=Unusable(store=store, writer=writer, owed=owed, clock=clock),
             collector=collector,
             counter=counter,
             rises=Rises(

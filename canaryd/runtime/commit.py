@@ -56,6 +56,7 @@ class Commit:
         self._history = history
         self._outbox = outbox
         self._owed = owed
+        owed.settled = self._tell
         self._clock = clock
 
     async def __call__(
@@ -63,20 +64,24 @@ class Commit:
     ) -> tuple[Notice, ...]:
         """Write the status if it says something new; returns the new notices."""
         before = snap.stored or snap.status
-        told = {**before.delivered, **self._outbox.delivered(snap.key)}
+        told = {**snap.status.delivered, **self._outbox.delivered(snap.key)}
         after = next_status(snap, decision, now, problems=problems, delivered=told)
         every = snap.waits.evidence_write.total_seconds()
-        news: tuple[Notice, ...] = ()
         if (
             snap.stored is not None
             or worth_writing(before, after, now, evidence_every=every)
             or self._outbox.overdue(snap.key)
         ):
             await self._write(snap, before, after)
-            last = before.notices[-1].seq if before.notices else 0
-            news = tuple(notice for notice in after.notices if notice.seq > last)
-            self._history.record(snap.key, before, after, news)
-            self._outbox.offer(snap.key)
+            return self._tell(snap.key, before, after)
+        return ()
+
+    def _tell(self, key: Key, before: Status, after: Status) -> tuple[Notice, ...]:
+        """It is written: keep it, and have its news delivered."""
+        last = before.notices[-1].seq if before.notices else 0
+        news = tuple(notice for notice in after.notices if notice.seq > last)
+        self._history.record(key, before, after, news)
+        self._outbox.offer(key)
         return news
 
     async def answer(self, key: Key, decision: Decision) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from datetime import datetime
-from math import inf
 from typing import Protocol
 
 import structlog
@@ -114,7 +113,7 @@ class Reconcile:
         self._clock = clock
         self._meter = meter
 
-    async def __call__(self, key: Key, *, late: float = LATE) -> Carried:
+    async def __call__(self, key: Key, *, again: bool = True) -> Carried:
         """Decide and carry it out, anew if that took long; raises what the writes raise."""
         snapshot = self._gather(key)
         if snapshot is None or isinstance(snapshot, Problem):
@@ -124,12 +123,17 @@ class Reconcile:
         if missing := missing_workloads(snapshot):
             snapshot = replace(snapshot, problems=(*snapshot.problems, *missing))
         decision = decide(snapshot, now)
+        if snapshot.stored is not None and rises(decision):
+            # Nothing rises on what nobody can read yet, and a crash would forget.
+            owed = Decision(status=snapshot.status)
+            self._log(key, await self._commit(snapshot, owed, now, snapshot.problems))
+            return await self(key)
         if not self._may(key, decision):
             return Carried.NOT_YET  # decided anew when its turn has come, on what is known then
-        if await self._act(snapshot, decision, now) > late:
+        if await self._act(snapshot, decision, now) > LATE:
             # The weight is live from now on, not since it was decided.
-            if rises(decision):
-                return await self(key, late=inf)  # once: a slow API server still gets a status
+            if again and rises(decision):
+                return await self(key, again=False)  # once: a slow API server still gets a status
             status = written_later(decision.status, now, self._clock.now())
             decision = replace(decision, status=status)
         news = await self._commit(snapshot, decision, now, snapshot.problems)
@@ -140,14 +144,18 @@ class Reconcile:
         self._meter.decided(decision.status.phase)
         self._meter.canary(key, decision.status)
         self._log(key, news)
-        try:
-            await self._commit.answer(key, decision)
-        except TerminalError as error:
-            self._store.deny(key, str(error))
-            raise
-        if snapshot.denied is not None:
-            self._store.deny(key, None)
+        await self._answer(snapshot, decision)
         return Carried.STANDS if self._stands(snapshot, decision) else Carried.OUT
+
+    async def _answer(self, snap: Snapshot, decision: Decision) -> None:
+        """Tell those who asked; all was allowed when that is done."""
+        try:
+            await self._commit.answer(snap.key, decision)
+        except TerminalError as error:
+            self._store.deny(snap.key, str(error))
+            raise
+        if snap.denied is not None:
+            self._store.deny(snap.key, None)
 
     async def _leave(self, key: Key, problem: Problem | None) -> None:
         """Do nothing more for a Canary that is gone, or that cannot be read: then say so."""

@@ -9,6 +9,7 @@ from canaryd.model.names import Key
 from canaryd.model.snapshot import Problem
 from canaryd.model.status import Status
 from canaryd.ports import Clock, Writer
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.store import Store
 from canaryd.wire.patch import merge_patch
 from canaryd.wire.status import render_status
@@ -18,9 +19,10 @@ from canaryd.wire.watch import CANARIES
 class Unusable:
     """Writes the Stalled condition of a Canary that has no snapshot."""
 
-    def __init__(self, *, store: Store, writer: Writer, clock: Clock) -> None:
+    def __init__(self, *, store: Store, writer: Writer, owed: Owed, clock: Clock) -> None:
         self._store = store
         self._writer = writer
+        self._owed = owed
         self._clock = clock
         self._said: dict[Key, tuple[str, int, str]] = {}
 
@@ -35,7 +37,7 @@ class Unusable:
         before = canary.status if isinstance(canary.status, Status) else None
         if before is None and self._said.get(key) == said:
             return  # what stands there cannot be compared; once is enough
-        known = before if before is not None else Status()
+        known = self._owed.of(canary) or before or Status()
         facts = stalled((problem,))
         now = self._clock.now()
         after = replace(
@@ -47,6 +49,8 @@ class Unusable:
             patch = {"conditions": render_status(after)["conditions"]}
         else:
             patch = merge_patch(render_status(before), render_status(after))
+            if known is not before:
+                self._owed.note(key, canary.uid, before, after)
         if patch and after != before:
             await self._writer.patch_status(
                 CANARIES, key, lambda: patch, resource_version=canary.resource_version

@@ -152,7 +152,7 @@ class Play:
                 outbox=Silent(),
                 clock=self.clock,
             ),
-            unusable=Unusable(store=store, writer=writer, clock=self.clock),
+            unusable=Unusable(store=store, writer=writer, owed=owed, clock=self.clock),
             collector=self.collector,
             counter=Counter(store=store, servers=servers, clock=self.clock, tasks=tasks),
             rises=Rises(enqueue=self.queue.add, later=self.bells.later, clock=self.clock),

@@ -165,3 +165,103 @@ def test_another_canary_of_the_same_name_owes_nothing() -> None:
     assert isinstance(known.status, Status)
     owed.note(KEY, "another", known.status, known.status)
     assert owed.of(known) is None
+
+
+async def test_nothing_rises_while_what_was_decided_before_cannot_be_written() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks)
+        await play.until(1)
+        await play.push()
+        await play.until(16)
+        away = statuses_fail(play)
+        await play.until(90)
+        assert (play.status.canary_weight, routed(play)) == (20, 30)  # one step, as after a crash
+        away.set()
+        await play.until(200)
+        assert play.status.promoted is not None
+        assert play.status.promoted.revision == "v2b"
+
+
+def routed(play: Play) -> int:
+    """The canary's weight in the route."""
+    route = play.server.objects[watch.VIRTUALSERVICES, "podinfo"]["spec"]["http"][0]["route"]
+    weights = {each["destination"]["subset"]: each.get("weight", 0) for each in route}
+    return int(weights["v2"])
+
+
+async def test_what_was_never_written_was_never_delivered() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks)
+        away = statuses_fail(play)
+        await play.until(0.5)
+        away.set()
+        await play.until(3)
+        assert [notice.reason for notice in play.status.notices] == ["TakenOver"]
+        assert play.status.delivered == {"events": 0}
+
+
+async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        send, lost = play.server.send, list[str]()
+
+        async def sent(call: Call, **request: Any) -> bytes:
+            answer = await send(call, **request)
+            if call.path.endswith("/status") and not lost:
+                lost.append(call.path)
+                raise UnreachableError("no answer in time")
+            return answer
+
+        play.server.send = sent  # type: ignore[method-assign]
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(60)
+        told = [reason for _, notices in play.history.written for reason in notices]
+        assert told.count("RolledBack") == 1
+        assert play.status.phase is Phase.IDLE
+
+
+async def test_an_own_write_that_was_done_after_all_is_nobody_elses() -> None:
+    owed, seen, told = Owed(), store(HandClock()), list[tuple[Status, Status]]()
+    seen.apply(watch.CANARIES, canary(version=1))
+    known = seen.canaries[KEY]
+    assert isinstance(known.status, Status)
+    first = replace(known.status, canary_weight=Weight(10))
+    second = replace(known.status, canary_weight=Weight(0))
+    owed.settled = lambda _, before, after: told.append((before, after))
+    owed.note(KEY, known.uid, known.status, first)
+    owed.note(KEY, known.uid, known.status, second)
+    assert owed.of(replace(known, status=first)) is second
+    assert owed.of(replace(known, status=first)) is second
+    assert owed.of(replace(known, status=second)) is None
+    assert told == [(known.status, first), (first, second)]
+
+
+async def test_a_spec_that_becomes_invalid_does_not_undo_what_could_not_be_written() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        good = play.server.objects[watch.CANARIES, "podinfo"]["spec"]
+        away = statuses_fail(play)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(35)
+        play.prometheus.values[SUCCESS_RATE] = 99.9
+        broken = {**good["analysis"], "stepWeight": 700}
+        play.server.change(
+            watch.CANARIES, "podinfo", metadata={"generation": 2}, spec={"analysis": broken}
+        )
+        away.set()
+        await play.until(50)
+        play.server.change(
+            watch.CANARIES,
+            "podinfo",
+            metadata={"generation": 3},
+            spec={"analysis": good["analysis"]},
+        )
+        await play.until(80)
+        assert play.status.rejected is not None
+        assert (play.status.phase, routed(play)) == (Phase.IDLE, 0)

@@ -156,7 +156,7 @@ class World:
                 outbox=silent,
                 clock=self.clock,
             ),
-            unusable=Unusable(store=known, writer=api, clock=self.clock),
+            unusable=Unusable(store=known, writer=api, owed=owed, clock=self.clock),
             collector=self.collector,
             counter=self.counter,
             rises=self.rises,

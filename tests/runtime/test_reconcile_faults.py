@@ -12,6 +12,7 @@ from canaryd.model.errors import UnreachableError
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem
 from canaryd.model.urgency import Urgency
+from canaryd.runtime.owed import Owed
 from canaryd.runtime.unusable import Unusable
 from canaryd.wire import watch
 from tests.runtime.fakes import KEY, HandClock, canary, deployment, replica_set, store
@@ -55,7 +56,7 @@ async def test_a_status_that_nobody_can_read_is_complained_of_once() -> None:
     known.apply(watch.CANARIES, broken)
     problem = known.canaries[KEY].status
     assert isinstance(problem, Problem)
-    unusable = Unusable(store=known, writer=writer, clock=HandClock())
+    unusable = Unusable(store=known, writer=writer, owed=Owed(), clock=HandClock())
     for _ in range(5):
         await unusable(KEY, problem)
     assert len(writer.patches) == 1
@@ -123,7 +124,7 @@ async def test_a_status_that_nobody_can_read_is_complained_of_until_that_was_wri
     known.apply(watch.CANARIES, broken)
     problem = known.canaries[KEY].status
     assert isinstance(problem, Problem)
-    unusable = Unusable(store=known, writer=writer, clock=HandClock())
+    unusable = Unusable(store=known, writer=writer, owed=Owed(), clock=HandClock())
     with pytest.raises(UnreachableError):
         await unusable(KEY, problem)
     for _ in range(3):
