@@ -26,6 +26,7 @@ class RememberingSink:
     def __init__(self) -> None:
         self.objects: dict[tuple[str, str, str], Any] = {}
         self.replaced = 0
+        self.listed: set[str] = set()
         self.changes = 0
         self.heard_of: list[str] = []
         self.failures: list[str | None] = []
@@ -36,6 +37,7 @@ class RememberingSink:
         for obj in objects:
             self.apply(kind, obj)
         self.replaced += 1
+        self.listed.add(kind)
         self._news.set()
 
     def apply(self, kind: str, obj: Any) -> None:

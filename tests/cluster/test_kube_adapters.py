@@ -53,7 +53,7 @@ async def reflected(api: Api, *kinds: str) -> AsyncIterator[RememberingSink]:
             for kind in kinds
         ]
         try:
-            await sink.until(lambda: sink.replaced == len(kinds))
+            await sink.until(lambda: sink.listed == set(kinds))
             yield sink
         finally:
             for task in tasks:
