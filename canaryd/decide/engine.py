@@ -117,8 +117,10 @@ def conclude(draft: Draft) -> Decision:
     actions: tuple[Action, ...] = ()
     if not draft.routing.shows(draft.slot, weight):
         actions = (SetWeight(draft.slot, weight, rises=weight > draft.observed),)
+    falls = any(not action.rises for action in actions)
     if actions or draft.observed != draft.snap.status.canary_weight:
         draft = note_change(draft, draft.now)
+    still = draft.change(canary_weight=draft.observed)
     draft = run_clock(draft, weight)
     draft = show_hold(draft.change(canary_weight=weight))
     if draft.status.phase is Phase.PROMOTING and weight == ALL_TRAFFIC:
@@ -134,6 +136,7 @@ def conclude(draft: Draft) -> Decision:
         observe=observations(draft),
         count=counts(draft),
         wake_at=min((at for at in draft.wakes if at > draft.now), default=None),
+        instead=Decision(status=still.status, tidings=still.tidings) if falls else None,
     )
 
 

@@ -97,3 +97,5 @@ class Decision:
     observe: tuple[Observe, ...] = ()
     count: Count | None = None
     wake_at: datetime | None = None
+    instead: Decision | None = None
+    """What stands if its fall cannot be carried out: all that was judged, and no traffic moved."""

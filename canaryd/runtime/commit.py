@@ -63,9 +63,7 @@ class Commit:
         self, snap: Snapshot, decision: Decision, now: datetime, problems: tuple[Problem, ...]
     ) -> tuple[Notice, ...]:
         """Write the status if it says something new; returns the new notices."""
-        before = snap.stored or snap.status
-        told = {**snap.status.delivered, **self._outbox.delivered(snap.key)}
-        after = next_status(snap, decision, now, problems=problems, delivered=told)
+        before, after = self._before_and_after(snap, decision, now, problems)
         every = snap.waits.evidence_write.total_seconds()
         if (
             snap.stored is not None
@@ -75,6 +73,19 @@ class Commit:
             await self._write(snap, before, after)
             return self._tell(snap.key, before, after)
         return ()
+
+    def owe(self, snap: Snapshot, decision: Decision, now: datetime) -> None:
+        """Go on from here: it is written with whatever is written next."""
+        before, after = self._before_and_after(snap, decision, now, snap.problems)
+        self._owed.note(snap.key, snap.uid, before, after, sent=False)
+
+    def _before_and_after(
+        self, snap: Snapshot, decision: Decision, now: datetime, problems: tuple[Problem, ...]
+    ) -> tuple[Status, Status]:
+        """The status as it is written now, and the one after this decision."""
+        told = {**snap.status.delivered, **self._outbox.delivered(snap.key)}
+        after = next_status(snap, decision, now, problems=problems, delivered=told)
+        return snap.stored or snap.status, after
 
     def _tell(self, key: Key, before: Status, after: Status) -> tuple[Notice, ...]:
         """It is written: keep it, and have its news delivered."""

@@ -38,11 +38,13 @@ class Owed:
         """Told of a write that was done although no answer came: the status before and after."""
         self._debts: dict[Key, _Debt] = {}
 
-    def note(self, key: Key, uid: str, stored: Status, decided: Status) -> None:
-        """This is about to be written in the place of what is stored."""
+    def note(
+        self, key: Key, uid: str, stored: Status, decided: Status, *, sent: bool = True
+    ) -> None:
+        """This is about to be written in the place of what is stored, or is not sent yet."""
         known = self._debts.get(key)
         tried = known.tried if known is not None and known.uid == uid else ()
-        if decided not in tried:
+        if sent and decided not in tried:
             tried = (*tried, decided)[-TRIED:]
         self._debts[key] = _Debt(uid, stored, decided, tried)
 

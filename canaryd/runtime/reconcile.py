@@ -15,7 +15,7 @@ from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.decide.past import written_later
 from canaryd.model.decision import Action, Count, Decision, Observe
-from canaryd.model.errors import OvertakenError, TerminalError
+from canaryd.model.errors import OvertakenError, TerminalError, TransientError
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
@@ -203,11 +203,14 @@ class Reconcile:
         try:
             for action in decision.actions:
                 await self._perform(snap, action)
-        except OvertakenError:
-            self._rises.unsent(snap.key)
+        except TransientError as error:
+            if isinstance(error, OvertakenError):
+                self._rises.unsent(snap.key)
+            if decision.instead is not None:
+                self._commit.owe(snap, decision.instead, now)
             raise
         except TerminalError as error:
-            await self._say_denied(snap, str(error), now)
+            await self._say_denied(snap, decision.instead, str(error), now)
             raise
         return self._clock.monotonic() - begun
 
@@ -228,8 +231,11 @@ class Reconcile:
                 urgency=urgency,
             )
 
-    async def _say_denied(self, snap: Snapshot, message: str, now: datetime) -> None:
-        """A write was denied: nothing of the decision counts, but its owner must know why."""
+    async def _say_denied(
+        self, snap: Snapshot, judged: Decision | None, message: str, now: datetime
+    ) -> None:
+        """A write was denied: no traffic moves, and its owner must know why; a verdict stands."""
         self._store.deny(snap.key, message)
         denied = replace(snap, denied=message)
-        await self._commit(denied, Decision(status=snap.status), now, snap.problems)
+        known = judged or Decision(status=snap.status)
+        await self._commit(denied, known, now, snap.problems)

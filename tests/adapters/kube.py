@@ -32,6 +32,12 @@ class RememberingSink:
         self.failures: list[str | None] = []
         self._news = asyncio.Event()
 
+    def copy(self) -> RememberingSink:
+        """One that knows the same, and hears of nothing any more."""
+        copy = RememberingSink()
+        copy.objects, copy.changes = dict(self.objects), self.changes
+        return copy
+
     def replace(self, kind: str, objects: Sequence[Any]) -> None:
         self.objects = {key: obj for key, obj in self.objects.items() if key[0] != kind}
         for obj in objects:

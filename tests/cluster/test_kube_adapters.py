@@ -209,8 +209,7 @@ async def test_whoever_writes_in_between_is_not_overwritten(
     put(installed, namespace)
     key, wanted = Key(namespace, "podinfo"), spec()
     async with connect() as api, reflected(api, *OBJECTS) as sink:
-        stale = RememberingSink()
-        stale.objects = dict(sink.objects)
+        stale = sink.copy()
         router = IstioRouter(writer(api, stale))
         put(installed, namespace, weights=(60, 40))
         with pytest.raises(ConflictError):
@@ -256,8 +255,7 @@ async def test_a_write_whose_answer_got_lost_is_found_out_by_the_next_one(
     key, wanted = Key(namespace, "podinfo"), spec()
     with installed.api_proxy() as proxy:
         async with connect(proxy.url) as api, reflected(api, *OBJECTS) as sink:
-            stale = RememberingSink()
-            stale.objects = dict(sink.objects)
+            stale = sink.copy()
             router = IstioRouter(writer(api, stale))
             with proxy.fault(LoseAnswer(), method="PATCH"), pytest.raises(UnreachableError):
                 await router.set_weight(

@@ -10,7 +10,7 @@ from enum import Enum
 import orjson
 
 from canaryd.decide.engine import decide
-from canaryd.decide.foreseen import stands
+from canaryd.decide.foreseen import decided, stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.decide.outcome import next_status, worth_writing
 from canaryd.model.decision import Decision, RequestState
@@ -98,6 +98,7 @@ class Run:
         self.watchman.told_background = self.counter.background
         decision = self.engine(snap, self.cluster.now)
         self.last = None
+        self.falls_at_last(snap, decision)
         if crash and crash[0] is Crash.BEFORE_ACT:
             return self.die(crash[1])
         for action in decision.actions:
@@ -128,6 +129,20 @@ class Run:
         demand(len(wire) <= LARGEST_STATUS, "the status is larger than 32 KiB")
         self.status = parse_status(wire)
         self.watchman.written(self.status)
+
+    def falls_at_last(self, snap: Snapshot, decision: Decision) -> None:
+        """A fall that cannot be written is decided again, and all is told once in the end."""
+        short = decision.instead
+        demand((short is not None) == any(not a.rises for a in decision.actions), "what if not?")
+        if short is None:
+            return
+        again = self.engine(replace(snap, status=self.outcome(snap, short)[0]), self.cluster.now)
+        demand(again.actions == decision.actions, "a fall that failed is not tried again")
+        same = decided(again.status) == decided(decision.status)
+        demand(same, "a fall that failed changes the rest")
+        told = (*short.tidings, *(news for news in again.tidings if news.reason != "HoldEnded"))
+        meant = tuple(news for news in decision.tidings if news.reason != "HoldEnded")
+        demand(told == meant, "it is told otherwise")
 
     def die(self, down: float) -> bool:
         """The daemon is gone with its memory, and back after a while."""

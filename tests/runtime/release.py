@@ -20,7 +20,7 @@ from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.adapters.kube.writer import KubeWriter
 from canaryd.adapters.routers.istio import IstioRouter
 from canaryd.model.answered import Answered
-from canaryd.model.errors import ConflictError, OvertakenError, UnreachableError
+from canaryd.model.errors import ConflictError, ForbiddenError, OvertakenError, UnreachableError
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
@@ -233,7 +233,7 @@ class Play:
                 self.queue.settle(key)
         except OvertakenError:
             pass  # what overtook it has queued the key
-        except (ConflictError, UnreachableError):
+        except (ConflictError, ForbiddenError, UnreachableError):
             self.bells.set(key, self.clock.now() + timedelta(seconds=0.2))
         self.queue.done(key)
 

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 from asyncio import TaskGroup
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
-import pytest
 from typing_extensions import override
 
-from canaryd.adapters.kube.kinds import Call
 from canaryd.adapters.kube.turnstile import Turnstile
-from canaryd.model.errors import OvertakenError, UnreachableError
+from canaryd.model.errors import OvertakenError
 from canaryd.model.names import Key, Weight
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import Phase, Status
 from canaryd.model.urgency import Urgency
 from canaryd.runtime.owed import Owed
 from canaryd.wire import watch
+from tests.runtime.failing import answer_late, fail, routed
 from tests.runtime.fakes import KEY, HandClock, canary, store
 from tests.runtime.release import Play
 
@@ -39,39 +36,6 @@ class Stopped(Turnstile):
             raise OvertakenError("news")
         async with super().turn(urgency, of):
             yield
-
-
-def answer_late(play: Play, seconds: float) -> None:
-    """Weights are written at once and answered late; a good sample comes before the answer."""
-    send = play.server.send
-
-    async def sent(call: Call, **request: Any) -> bytes:
-        answer = await send(call, **request)
-        if call.verb == "patch" and "virtualservices" in call.path:
-            play.clock.seconds = round(play.clock.seconds + seconds, 3)
-            play.prometheus.values[SUCCESS_RATE] = 99.9
-            play.collector.tick()
-            for _ in range(5):
-                await asyncio.sleep(0)
-        return answer
-
-    play.server.send = sent  # type: ignore[method-assign]
-
-
-@pytest.mark.parametrize("seconds", [0.5, 11.0])
-async def test_a_canary_is_taken_back_however_late_the_fall_is_answered(seconds: float) -> None:
-    async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
-        assert play.status.canary_weight == 30
-        answer_late(play, seconds)
-        play.prometheus.values[SUCCESS_RATE] = 10.0
-        await play.until(60)
-        assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
-        assert play.status.rejected is not None
-        assert "RolledBack" in {reason for _, told in play.history.written for reason in told}
 
 
 async def test_failed_checks_are_counted_while_news_come_before_statuses_are_written() -> None:
@@ -98,7 +62,7 @@ async def test_a_canary_is_taken_back_although_that_cannot_be_written_for_long()
         await play.until(1)
         await play.push()
         await play.until(25)
-        away = statuses_fail(play)
+        away = fail(play, "/status")
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(35)
         play.prometheus.values[SUCCESS_RATE] = 99.9
@@ -109,19 +73,6 @@ async def test_a_canary_is_taken_back_although_that_cannot_be_written_for_long()
         assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
         told = [reason for _, notices in play.history.written for reason in notices]
         assert told.count("RolledBack") == 1
-
-
-def statuses_fail(play: Play) -> asyncio.Event:
-    """The API server takes no statuses until the event is set."""
-    send, back = play.server.send, asyncio.Event()
-
-    async def sent(call: Call, **request: Any) -> bytes:
-        if call.path.endswith("/status") and not back.is_set():
-            raise UnreachableError("nobody there")
-        return await send(call, **request)
-
-    play.server.send = sent  # type: ignore[method-assign]
-    return back
 
 
 async def test_somebody_who_edits_the_canary_meanwhile_does_not_undo_what_was_decided() -> None:
@@ -173,7 +124,7 @@ async def test_nothing_rises_while_what_was_decided_before_cannot_be_written() -
         await play.until(1)
         await play.push()
         await play.until(16)
-        away = statuses_fail(play)
+        away = fail(play, "/status")
         await play.until(90)
         assert (play.status.canary_weight, routed(play)) == (20, 30)  # one step, as after a crash
         away.set()
@@ -182,45 +133,15 @@ async def test_nothing_rises_while_what_was_decided_before_cannot_be_written() -
         assert play.status.promoted.revision == "v2b"
 
 
-def routed(play: Play) -> int:
-    """The canary's weight in the route."""
-    route = play.server.objects[watch.VIRTUALSERVICES, "podinfo"]["spec"]["http"][0]["route"]
-    weights = {each["destination"]["subset"]: each.get("weight", 0) for each in route}
-    return int(weights["v2"])
-
-
 async def test_what_was_never_written_was_never_delivered() -> None:
     async with TaskGroup() as tasks:
         play = Play(tasks)
-        away = statuses_fail(play)
+        away = fail(play, "/status")
         await play.until(0.5)
         away.set()
         await play.until(3)
         assert [notice.reason for notice in play.status.notices] == ["TakenOver"]
         assert play.status.delivered == {"events": 0}
-
-
-async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
-    async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
-        send, lost = play.server.send, list[str]()
-
-        async def sent(call: Call, **request: Any) -> bytes:
-            answer = await send(call, **request)
-            if call.path.endswith("/status") and not lost:
-                lost.append(call.path)
-                raise UnreachableError("no answer in time")
-            return answer
-
-        play.server.send = sent  # type: ignore[method-assign]
-        play.prometheus.values[SUCCESS_RATE] = 10.0
-        await play.until(60)
-        told = [reason for _, notices in play.history.written for reason in notices]
-        assert told.count("RolledBack") == 1
-        assert play.status.phase is Phase.IDLE
 
 
 async def test_an_own_write_that_was_done_after_all_is_nobody_elses() -> None:
@@ -246,7 +167,7 @@ async def test_a_spec_that_becomes_invalid_does_not_undo_what_could_not_be_writt
         await play.push()
         await play.until(25)
         good = play.server.objects[watch.CANARIES, "podinfo"]["spec"]
-        away = statuses_fail(play)
+        away = fail(play, "/status")
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(35)
         play.prometheus.values[SUCCESS_RATE] = 99.9

@@ -1,0 +1,84 @@
+"""What becomes of a fall whose write fails, or is answered late or never."""
+
+from __future__ import annotations
+
+from asyncio import TaskGroup
+from typing import Any
+
+import pytest
+
+from canaryd.adapters.kube.kinds import Call
+from canaryd.model.errors import CanarydError, ForbiddenError, UnreachableError
+from canaryd.model.spec import SUCCESS_RATE
+from canaryd.model.status import Phase
+from tests.runtime.failing import answer_late, fail, routed
+from tests.runtime.release import Play
+
+
+@pytest.mark.parametrize("seconds", [0.5, 11.0])
+async def test_a_canary_is_taken_back_however_late_the_fall_is_answered(seconds: float) -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        assert play.status.canary_weight == 30
+        answer_late(play, seconds)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(60)
+        assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
+        assert play.status.rejected is not None
+        assert "RolledBack" in {reason for _, told in play.history.written for reason in told}
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"),
+    [
+        (UnreachableError("no answer in time"), Phase.PROGRESSING),
+        (ForbiddenError("patch virtualservices is forbidden"), Phase.ROLLING_BACK),
+    ],
+)
+async def test_a_verdict_stands_although_its_traffic_cannot_be_taken_back_yet(
+    error: CanarydError, shown: Phase
+) -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        back = fail(play, "/virtualservices/", error)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(35)
+        play.prometheus.values[SUCCESS_RATE] = 99.9
+        await play.until(55)
+        assert (play.status.phase, play.status.canary_weight, routed(play)) == (shown, 30, 30)
+        back.set()
+        await play.until(120)
+        assert (play.status.phase, routed(play)) == (Phase.IDLE, 0)
+        assert play.status.rejected is not None
+        assert "rolled back from 30 %" in play.status.rejected.message
+        told = [reason for _, notices in play.history.written for reason in notices]
+        assert told.count("RolledBack") == 1
+
+
+async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        send, lost = play.server.send, list[str]()
+
+        async def sent(call: Call, **request: Any) -> bytes:
+            answer = await send(call, **request)
+            if call.path.endswith("/status") and not lost:
+                lost.append(call.path)
+                raise UnreachableError("no answer in time")
+            return answer
+
+        play.server.send = sent  # type: ignore[method-assign]
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(60)
+        told = [reason for _, notices in play.history.written for reason in notices]
+        assert told.count("RolledBack") == 1
+        assert play.status.phase is Phase.IDLE
