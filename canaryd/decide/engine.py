@@ -117,10 +117,9 @@ def conclude(draft: Draft) -> Decision:
     actions: tuple[Action, ...] = ()
     if not draft.routing.shows(draft.slot, weight):
         actions = (SetWeight(draft.slot, weight, rises=weight > draft.observed),)
-    falls = any(not action.rises for action in actions)
     if actions or draft.observed != draft.snap.status.canary_weight:
         draft = note_change(draft, draft.now)
-    still = draft.change(canary_weight=draft.observed)
+    still = unmoved(draft) if actions else None
     draft = run_clock(draft, weight)
     draft = show_hold(draft.change(canary_weight=weight))
     if draft.status.phase is Phase.PROMOTING and weight == ALL_TRAFFIC:
@@ -136,8 +135,17 @@ def conclude(draft: Draft) -> Decision:
         observe=observations(draft),
         count=counts(draft),
         wake_at=min((at for at in draft.wakes if at > draft.now), default=None),
-        instead=Decision(status=still.status, tidings=still.tidings) if falls else None,
+        instead=Decision(status=still.status, tidings=still.tidings) if still else None,
     )
+
+
+def unmoved(draft: Draft) -> Draft | None:
+    """A verdict that stands before its traffic is taken back; other falls are decided anew."""
+    if draft.status.phase is not Phase.ROLLING_BACK:
+        return None
+    hold, holding = draft.status.hold, {reason for reason, _ in draft.holds}
+    hold = hold if hold is not None and hold.reason in holding else None
+    return draft.change(canary_weight=draft.observed, hold=hold)
 
 
 def write_in_time(draft: Draft) -> Draft:

@@ -14,7 +14,7 @@ from canaryd.decide.moves import (
     start_rollout,
     tell_failure,
 )
-from canaryd.model.names import FIELD_MANAGER
+from canaryd.model.names import FIELD_MANAGER, NO_TRAFFIC
 from canaryd.model.spec import Severity
 from canaryd.model.status import Cap, CapReason, Contest, Phase, Promoted
 
@@ -28,7 +28,8 @@ def weights_edited(draft: Draft) -> Draft:
     contest, window = status.contest, draft.snap.waits.contest_window
     if contest is not None and draft.now >= contest.last_at + window:
         contest = None
-    if writer == FIELD_MANAGER or draft.observed == status.canary_weight:
+    taken_back = status.phase is Phase.ROLLING_BACK and draft.observed == NO_TRAFFIC
+    if writer == FIELD_MANAGER or draft.observed == status.canary_weight or taken_back:
         draft = draft.change(contest=contest)
         return draft.wake(contest.last_at + window) if contest else draft
     seen = min(draft.observed, status.canary_weight)

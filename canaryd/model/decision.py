@@ -98,4 +98,4 @@ class Decision:
     count: Count | None = None
     wake_at: datetime | None = None
     instead: Decision | None = None
-    """What stands if its fall cannot be carried out: all that was judged, and no traffic moved."""
+    """The verdict that stands if its fall cannot be carried out; no traffic has moved then."""

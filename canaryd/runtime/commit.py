@@ -64,12 +64,8 @@ class Commit:
     ) -> tuple[Notice, ...]:
         """Write the status if it says something new; returns the new notices."""
         before, after = self._before_and_after(snap, decision, now, problems)
-        every = snap.waits.evidence_write.total_seconds()
-        if (
-            snap.stored is not None
-            or worth_writing(before, after, now, evidence_every=every)
-            or self._outbox.overdue(snap.key)
-        ):
+        owed = snap.stored is not None
+        if owed or _is_news(snap, before, after, now) or self._outbox.overdue(snap.key):
             await self._write(snap, before, after)
             return self._tell(snap.key, before, after)
         return ()
@@ -77,7 +73,8 @@ class Commit:
     def owe(self, snap: Snapshot, decision: Decision, now: datetime) -> None:
         """Go on from here: it is written with whatever is written next."""
         before, after = self._before_and_after(snap, decision, now, snap.problems)
-        self._owed.note(snap.key, snap.uid, before, after, sent=False)
+        if _is_news(snap, before, after, now):
+            self._owed.note(snap.key, snap.uid, before, after, sent=False)
 
     def _before_and_after(
         self, snap: Snapshot, decision: Decision, now: datetime, problems: tuple[Problem, ...]
@@ -116,3 +113,9 @@ class Commit:
                 of=snap.key,
             )
         self._owed.drop(snap.key)
+
+
+def _is_news(snap: Snapshot, before: Status, after: Status, now: datetime) -> bool:
+    """Whether the status after says what nobody can read in the one before."""
+    every = snap.waits.evidence_write.total_seconds()
+    return worth_writing(before, after, now, evidence_every=every)

@@ -15,7 +15,7 @@ from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.decide.past import written_later
 from canaryd.model.decision import Action, Count, Decision, Observe
-from canaryd.model.errors import OvertakenError, TerminalError, TransientError
+from canaryd.model.errors import ConflictError, OvertakenError, TerminalError, TransientError
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
@@ -203,14 +203,14 @@ class Reconcile:
         try:
             for action in decision.actions:
                 await self._perform(snap, action)
+        except OvertakenError:
+            self._rises.unsent(snap.key)
+            raise
         except TransientError as error:
-            if isinstance(error, OvertakenError):
-                self._rises.unsent(snap.key)
-            if decision.instead is not None:
-                self._commit.owe(snap, decision.instead, now)
+            await self._fell_short(snap, decision, error, now)
             raise
         except TerminalError as error:
-            await self._say_denied(snap, decision.instead, str(error), now)
+            await self._say_denied(snap, decision, str(error), now)
             raise
         return self._clock.monotonic() - begun
 
@@ -231,11 +231,27 @@ class Reconcile:
                 urgency=urgency,
             )
 
+    async def _fell_short(
+        self, snap: Snapshot, decision: Decision, error: TransientError, now: datetime
+    ) -> None:
+        """Remember the verdict of a fall that failed; from the second time on people see it."""
+        verdict = decision.instead
+        if verdict is None:
+            return
+        if snap.stored is None or isinstance(error, ConflictError):
+            self._commit.owe(snap, verdict, now)
+        else:
+            await self._say(snap, verdict, now)
+
     async def _say_denied(
-        self, snap: Snapshot, judged: Decision | None, message: str, now: datetime
+        self, snap: Snapshot, decision: Decision, message: str, now: datetime
     ) -> None:
         """A write was denied: no traffic moves, and its owner must know why; a verdict stands."""
         self._store.deny(snap.key, message)
         denied = replace(snap, denied=message)
-        known = judged or Decision(status=snap.status)
-        await self._commit(denied, known, now, snap.problems)
+        await self._say(denied, decision.instead or Decision(status=snap.status), now)
+
+    async def _say(self, snap: Snapshot, decision: Decision, now: datetime) -> None:
+        """Write down a decision of which nothing was carried out."""
+        self._log(snap.key, await self._commit(snap, decision, now, snap.problems))
+        self._meter.canary(snap.key, decision.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import TaskGroup
+from copy import deepcopy
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from canaryd.adapters.kube.kinds import Call
 from canaryd.model.errors import CanarydError, ForbiddenError, UnreachableError
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import Phase
+from canaryd.wire import watch
 from tests.runtime.failing import answer_late, fail, routed
 from tests.runtime.release import Play
 
@@ -31,15 +33,12 @@ async def test_a_canary_is_taken_back_however_late_the_fall_is_answered(seconds:
         assert "RolledBack" in {reason for _, told in play.history.written for reason in told}
 
 
-@pytest.mark.parametrize(
-    ("error", "shown"),
-    [
-        (UnreachableError("no answer in time"), Phase.PROGRESSING),
-        (ForbiddenError("patch virtualservices is forbidden"), Phase.ROLLING_BACK),
-    ],
-)
+DENIED = ForbiddenError("patch virtualservices is forbidden")
+
+
+@pytest.mark.parametrize("error", [UnreachableError("no answer in time"), DENIED])
 async def test_a_verdict_stands_although_its_traffic_cannot_be_taken_back_yet(
-    error: CanarydError, shown: Phase
+    error: CanarydError,
 ) -> None:
     async with TaskGroup() as tasks:
         play = Play(tasks, threshold=1)
@@ -51,7 +50,8 @@ async def test_a_verdict_stands_although_its_traffic_cannot_be_taken_back_yet(
         await play.until(35)
         play.prometheus.values[SUCCESS_RATE] = 99.9
         await play.until(55)
-        assert (play.status.phase, play.status.canary_weight, routed(play)) == (shown, 30, 30)
+        assert (play.status.phase, play.status.canary_weight) == (Phase.ROLLING_BACK, 30)
+        assert routed(play) == 30
         back.set()
         await play.until(120)
         assert (play.status.phase, routed(play)) == (Phase.IDLE, 0)
@@ -59,6 +59,49 @@ async def test_a_verdict_stands_although_its_traffic_cannot_be_taken_back_yet(
         assert "rolled back from 30 %" in play.status.rejected.message
         told = [reason for _, notices in play.history.written for reason in notices]
         assert told.count("RolledBack") == 1
+
+
+@pytest.mark.parametrize("error", [UnreachableError("no answer in time"), DENIED])
+async def test_a_fall_that_fails_for_long_is_written_down_once(error: CanarydError) -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        fail(play, "/virtualservices/", error)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(40)
+        patches, rows = play.server.requests["patch canaries"], len(play.history.written)
+        await play.until(600)
+        assert play.server.requests["patch canaries"] == patches
+        assert len(play.history.written) == rows
+
+
+async def test_who_takes_the_traffic_back_by_hand_is_not_told_that_it_is_restored() -> None:
+    async with TaskGroup() as tasks:
+        play = Play(tasks, threshold=1)
+        await play.until(1)
+        await play.push()
+        await play.until(25)
+        fail(play, "/virtualservices/", DENIED)
+        play.prometheus.values[SUCCESS_RATE] = 10.0
+        await play.until(40)
+        play.server.put(watch.VIRTUALSERVICES, written_by_hand(play, weight=0))
+        await play.until(60)
+        assert play.status.phase is Phase.IDLE
+        told = [reason for _, notices in play.history.written for reason in notices]
+        assert told.count("RolledBack") == 1
+        assert "WeightSet" not in told
+
+
+def written_by_hand(play: Play, *, weight: int) -> dict[str, Any]:
+    """The route with another weight of the canary, and another writer."""
+    route = deepcopy(play.server.objects[watch.VIRTUALSERVICES, "podinfo"])
+    for each in route["spec"]["http"][0]["route"]:
+        each["weight"] = weight if each["destination"]["subset"] == "v2" else 100 - weight
+    written = {"manager": "kubectl", "fieldsV1": {"f:spec": {"f:http": {}}}}
+    route["metadata"]["managedFields"] = [written]
+    return route
 
 
 async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
