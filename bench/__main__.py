@@ -11,6 +11,12 @@ INTERRUPTED = {130, -signal.SIGINT}
 IN_WORLD = ("rollback", "scale")
 NAMES = ("rollback", "decisions", "evidence", "verdicts", "tiles", "scale")
 """In the order in which they are played; the last one takes most of a day."""
+USAGE = f"""usage: python -m bench [NAME... [OPTION...]]
+
+Measures {", ".join(NAMES)}: those that are named, or one after the other
+all of them, which takes most of a day. Options are those of what is named:
+python -m bench scale --help. What each measures stands in bench/README.md.
+"""
 
 
 def main() -> int:
@@ -21,6 +27,10 @@ def main() -> int:
     given = sys.argv[1:]
     chosen = list(takewhile(lambda word: not word.startswith("-"), given))
     options, names = given[len(chosen) :], chosen or NAMES
+    if options and not chosen:
+        asked = options[0] in ("-h", "--help")
+        print(USAGE, end="", file=sys.stdout if asked else sys.stderr)
+        return 0 if asked else 2
     unknown = [name for name in names if name not in NAMES]
     if unknown:
         print(f"unknown: {', '.join(unknown)}; there are: {', '.join(NAMES)}", file=sys.stderr)

@@ -6,6 +6,7 @@ Beside the dispersion stands its plain form, which adds every block up anew. Nee
 from __future__ import annotations
 
 import timeit
+from argparse import ArgumentParser
 from collections.abc import Callable
 from random import Random
 
@@ -38,6 +39,7 @@ def plain_dispersion(errors: Table, requests: Table) -> float:
 
 def main() -> int:
     """Print one line for each."""
+    ArgumentParser(prog="python -m bench evidence", description=__doc__).parse_args()
     process = EProcess(1.1, 0.0005, cap=2.3).release(0.5)
     update = microseconds(lambda: process.update(3, 120, 9, 1100, 1.7), 20_000)
     print(f"update, five bets: {update:.1f} us")

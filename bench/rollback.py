@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def row(name: str, figures: list[float]) -> str:
 
 def main() -> None:
     """Measure and print a Markdown table."""
+    ArgumentParser(prog="python -m bench rollback", description=__doc__).parse_args()
     with (
         tempfile.TemporaryDirectory() as folder,
         World.start(Path(folder) / "world", build()) as world,

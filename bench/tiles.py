@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from datetime import timedelta
@@ -219,6 +220,7 @@ async def measured(server: PrometheusServer, shape: str) -> None:
 
 def main() -> None:
     """Print a table."""
+    ArgumentParser(prog="python -m bench tiles", description=__doc__).parse_args()
     print("| Prometheus, codes a pod | asked for | its CPU, ms per canary | ours |")
     print("| --- | --- | --- | --- |")
     versions: tuple[Version, ...] = ("2", "3")
