@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -20,7 +21,6 @@ from bench.scale.profiles import recorded
 from bench.scale.scene import PARTS, Scene, say, scene
 from tests.cluster.daemon import install
 from tests.world.build import build
-from tests.world.part import NotReadyError, PartDiedError
 from tests.world.world import World
 
 COUNTS = (1, 50, 200, 500, 1000, 2000)
@@ -60,7 +60,12 @@ def options() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=names, help="default: all")
     parser.add_argument("--minutes", type=float, default=HOUR, help="of churn; default: 60")
     parser.add_argument("--crowd", type=int, default=CROWD, help="Canaries of the churn at a time")
-    parser.add_argument("--out", type=Path, help="folder for results, table, plot and logs")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("build/bench") / time.strftime("%Y-%m-%dT%H-%M"),
+        help="folder for results, table, plot and logs; default: build/bench/TIME",
+    )
     parser.add_argument("--profile", action="store_true", help="keep py-spy's stacks there as well")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
     return parser.parse_args()
@@ -87,7 +92,7 @@ def measure(job: Job, chosen: argparse.Namespace, kept: Kept) -> None:
         say(f"{what}: starting a world")
         churns = "churn" in job.names
         name = f"churn{job.count}" if churns else f"{job.way}{job.count}"
-        logs = (kept.folder or Path(folder)) / name
+        logs = kept.folder / name
         logs.mkdir(parents=True, exist_ok=True)
         with World.start(Path(folder) / "world", build(), PARTS) as world:
             install(world)
@@ -110,9 +115,6 @@ def measure(job: Job, chosen: argparse.Namespace, kept: Kept) -> None:
 def main() -> int:
     """Measure; Ctrl-C keeps what there is."""
     chosen = options()
-    if chosen.profile and not chosen.out:
-        say("profiles are kept in --out FOLDER, which is not given")
-        return 2
     kept = Kept(chosen.out)
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell's background ignores them
         signal.signal(number, signal.default_int_handler)
@@ -121,12 +123,14 @@ def main() -> int:
         for job in jobs(chosen):
             try:
                 measure(job, chosen, kept)
-            except (AssertionError, RuntimeError, PartDiedError, NotReadyError) as error:
-                say(f"N = {job.count}, {job.way}, was given up: {error}")
+            except Exception as error:  # noqa: BLE001 - hours of other figures are not to be lost
+                what = f"{type(error).__name__}: {error}"
+                say(f"N = {job.count}, {job.way}, was given up: {what}")
                 code = 1
     except KeyboardInterrupt:
         say("interrupted: this is what there is")
         code = 130
+    say(f"results, plot and logs: {kept.folder}")
     print(kept.json() if chosen.output == "json" else kept.table())
     return code
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.scale.figures import Figures, Result, Spread
-from bench.scale.flagger import FIGURES
+from bench.scale.flagger import BOTH, NOTE
 
 COMPARED = "thresholds"
 """The way of Flagger's figures."""
@@ -133,6 +133,8 @@ def markdown(results: Sequence[Result]) -> str:
         of_way = [one for one in results if one.way == way]
         parts += [table(name, way, found) for name in SHOWN if (found := of(of_way, name))]
         parts += [kinds(way, of_way), strain(way, of(of_way, "release"))]
+    if any(peers(one) for one in results):
+        parts.append(NOTE)
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
@@ -143,23 +145,29 @@ def of(results: Iterable[Result], scenario: str) -> list[Result]:
 
 def table(scenario: str, way: str, found: Sequence[Result]) -> str:
     """Figures downwards, N to the right."""
-    peers = FIGURES.get(scenario, {}) if way == COMPARED else {}
+    measured = BOTH if way == COMPARED else {}
+    of_peers = {who: figures.get(scenario, {}) for who, figures in measured.items()}
     lines = head(f"{scenario}, {way}", found)
     for name in SHOWN[scenario]:
         cells = [cell(one, name) for one in found]
         if {*cells} != {"-"}:
             lines.append(row(name, cells))
-        if name in peers:
-            lines += theirs(name, peers[name], found)
-    for name in peers.keys() - {*SHOWN[scenario]}:
-        lines += theirs(name, peers[name], found)
+        lines += theirs(name, of_peers, found)
+    others = {name for figures in of_peers.values() for name in figures} - {*SHOWN[scenario]}
+    for name in sorted(others):
+        lines += theirs(name, of_peers, found)
     return "\n".join(lines)
 
 
-def theirs(name: str, peer: Mapping[int, str], found: Sequence[Result]) -> list[str]:
-    """Flagger's line, if it was measured for any of these N."""
-    cells = [peer.get(one.count, "") for one in found]
-    return [row(f"… Flagger {name}", cells)] if any(cells) else []
+def theirs(
+    name: str, of_peers: Mapping[str, Mapping[str, Mapping[int, str]]], found: Sequence[Result]
+) -> list[str]:
+    """The lines of whoever was measured for any of these N."""
+    told = {
+        who: [figures.get(name, {}).get(one.count, "") for one in found]
+        for who, figures in of_peers.items()
+    }
+    return [row(f"… {who}: {name}", cells) for who, cells in told.items() if any(cells)]
 
 
 def strain(way: str, found: Sequence[Result]) -> str:
@@ -239,17 +247,22 @@ def row(name: str, cells: Sequence[str]) -> str:
 
 
 def plain(results: Iterable[Result]) -> list[dict[str, Any]]:
-    """For JSON: every figure, with Flagger's where there is one."""
+    """For JSON: every figure, with those of others where there are some."""
     return [
-        {**asdict(one), "flagger": peers(one)}
+        {**asdict(one), **({"others": peers(one), "note": NOTE} if peers(one) else {})}
         for one in sorted(results, key=lambda one: (one.way, one.count, one.scenario))
     ]
 
 
-def peers(one: Result) -> dict[str, str]:
-    """Flagger's figures for the same scenario and N."""
-    known = FIGURES.get(one.scenario, {}) if one.way == COMPARED else {}
-    return {name: figures[one.count] for name, figures in known.items() if one.count in figures}
+def peers(one: Result) -> dict[str, dict[str, str]]:
+    """What others measured in the same scenario and N, by who it was."""
+    found: dict[str, dict[str, str]] = {}
+    for who, measured in BOTH.items() if one.way == COMPARED else ():
+        of_scenario = measured.get(one.scenario, {}).items()
+        known = {name: by_n[one.count] for name, by_n in of_scenario if one.count in by_n}
+        if known:
+            found[who] = known
+    return found
 
 
 def read(saved: Iterable[dict[str, Any]]) -> list[Result]:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TextIO
 
 import click
+from click.core import ParameterSource
 
 from canaryd.cli.options import Number, canary_file_options, example, output_option
 
@@ -65,11 +66,19 @@ def plan(
     """Say how long releases take, how soon faults are caught, and how often an alarm is false.
 
     Plays releases through with made-up requests that fail independently, at the rate that is given
-    or that the last hour had. `canaryd backtest` does the same with the real past.
+    or that the last hour had; the canary's first 30 s count for nothing, as in a rollout. `canaryd
+    backtest` does the same with the real past.
     """
     from canaryd.cli.past import fetch, read_canary
     from canaryd.cli.planning import Service, from_recording, print_plan, rehearse
 
+    given = {name for name in ("metrics_server", "error_rate", "pods") if _is_typed(name)}
+    if rate is not None and "metrics_server" in given:
+        raise click.UsageError("give --rate or --metrics-server, which knows the rate, not both")
+    if rate is None and (typed := sorted(given - {"metrics_server"})):
+        names = " and ".join("--" + name.replace("_", "-") for name in typed)
+        message = f"{names}: only with --rate; a metrics server knows it by itself"
+        raise click.UsageError(message)
     wanted = read_canary(file, namespace)
     if rate is not None:
         service = Service(rate, error_rate, pods, None)
@@ -80,3 +89,8 @@ def plan(
         raise click.UsageError("give --rate, or --metrics-server to take it from the last hour")
     found = rehearse(wanted.spec, service, rollouts=rollouts, seed=seed)
     print_plan(wanted, service, found, releases_per_day=releases_per_day, output=output)
+
+
+def _is_typed(name: str) -> bool:
+    """Whether the option was given on the command line: no default, no environment variable."""
+    return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE

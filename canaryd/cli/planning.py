@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -14,16 +14,19 @@ import orjson
 from canaryd.cli.exits import Stop
 from canaryd.cli.past import Wanted
 from canaryd.cli.replay import CANARY, Recording, arrivals, drawn, failing_share
-from canaryd.cli.report import false_alarms, faults
+from canaryd.cli.report import document, false_alarms, faults
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
 from canaryd.decide.narrate import number
 from canaryd.decide.trial import Course, Outcome, Source, trial
-from canaryd.model.gates import Counted
+from canaryd.model.gates import Counted, EvidenceGate
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import USUAL_SCRAPE, Background, Presence, Row, Tile
+from canaryd.model.waits import Waits
 
 SERVICE = "service"
+WARM_UP = Waits().warm_up
+"""The canary's pods get their first requests with the first step."""
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -68,7 +71,16 @@ def from_recording(recording: Recording, spec: Spec) -> Service:
 
 
 def rehearse(spec: Spec, service: Service, *, rollouts: int, seed: int) -> Expected:
-    """Play releases through, healthy ones and faulty ones; shows a bar."""
+    """Play releases through, healthy ones and faulty ones; shows a bar.
+
+    Raises Stop when no gate counts errors: slowness is not made up.
+    """
+    if not error_gates(spec):
+        message = (
+            "spec.analysis.metrics has no gate on errors, and plan makes nothing slower; what its "
+            "gates on latency say of the past is told by canaryd backtest"
+        )
+        raise Stop(message)
     kinds = (1.0, *FACTORS)
     outcomes: dict[float, list[Outcome]] = {factor: [] for factor in kinds}
     jobs = [(factor, index) for factor in kinds for index in range(rollouts)]
@@ -83,10 +95,15 @@ def rehearse(spec: Spec, service: Service, *, rollouts: int, seed: int) -> Expec
     )
 
 
+def error_gates(spec: Spec) -> tuple[EvidenceGate, ...]:
+    """Those that count errors."""
+    gates = spec.analysis.evidence.gates
+    return tuple(gate for gate in gates if gate.counted is Counted.ERRORS)
+
+
 def play(spec: Spec, service: Service, factor: float, chance: Random) -> Outcome:
     """One release. Latency is left out: nothing is made slower, and it would only share alpha."""
-    rules = spec.analysis.evidence
-    gates = tuple(gate for gate in rules.gates if gate.counted is Counted.ERRORS) or rules.gates
+    rules, gates = spec.analysis.evidence, error_gates(spec)
     course = Course(
         rules=replace(rules, gates=gates, alpha=rules.alpha * len(gates) / len(rules.gates)),
         steps=spec.analysis.steps,
@@ -115,7 +132,11 @@ def _source(
         end = start + window
         sides = ((CANARY, every * share, worse), (SERVICE, every * (1 - share), usual))
         rows = tuple(row for who, mean, bad in sides for row in _rows(who, mean, bad, chance))
-        pods = tuple(Presence(who, who, end, start, warm=True) for who, _, _ in sides)
+        warm = start - BEGIN >= WARM_UP
+        pods = (
+            Presence(CANARY, CANARY, end, start, warm=warm),
+            Presence(SERVICE, SERVICE, end, start, warm=True),
+        )
         return Tile(start, end, window, rows, pods)
 
     return following
@@ -136,10 +157,10 @@ def print_plan(
     per_day = alpha * releases_per_day
     if output == "json":
         told = {
-            "service": asdict(replace(service, known=None)),
+            "service": document(replace(service, known=None)),
             "falseAlarmsPerRollout": alpha,
             "falseAlarmsPerDay": per_day,
-            **asdict(found),
+            **document(found),
         }
         click.echo(orjson.dumps(told, option=orjson.OPT_INDENT_2))
         return

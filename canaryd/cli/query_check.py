@@ -131,13 +131,25 @@ def _parsed(
     """Parse a query; it is PromQL if it is for any guess at what has no value."""
     refusals: list[str] = []
     for values in _guesses(arguments):
-        try:
-            promql_parser.parse(render(query, SAMPLES | values))
-        except ValueError as error:
-            refusals.append(str(error))
-        else:
+        refusal = _refusal(render(query, SAMPLES | values))
+        if refusal is None:
             return
+        refusals.append(refusal)
     yield remark(manifest, path, f"is not PromQL: {refusals[0]}")
+
+
+def _refusal(query: str) -> str | None:
+    """Why it is not PromQL, in the parser's words; None if it is."""
+    try:
+        promql_parser.parse(query)
+    except ValueError as error:
+        return str(error)
+    except BaseException as error:
+        # The parser is written in Rust: when it panics, what it raises is no Exception.
+        if type(error).__name__ != "PanicException":
+            raise
+        return f"the parser stumbles over it ({error})"
+    return None
 
 
 def _guesses(arguments: Mapping[str, str | None]) -> Iterator[dict[str, str]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import fields, is_dataclass
+from typing import Any
 
 import click
 import orjson
+from pydantic.alias_generators import to_camel
 
 from canaryd.cli.past import Wanted
 from canaryd.cli.replaying import Report
@@ -14,10 +16,17 @@ from canaryd.cli.trials import Caught, Healthy, chart, shown
 from canaryd.decide.narrate import number
 
 
+def document(value: object) -> Any:  # noqa: ANN401 - JSON
+    """For programs: fields are named as in the API, keys of dicts stay what they are."""
+    if is_dataclass(value):
+        return {to_camel(each.name): document(getattr(value, each.name)) for each in fields(value)}
+    return [document(each) for each in value] if isinstance(value, tuple) else value
+
+
 def print_backtest(wanted: Wanted, report: Report, output: str) -> None:
     """Say it to people or to programs."""
     if output == "json":
-        click.echo(orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(document(report), option=orjson.OPT_INDENT_2))
         return
     click.echo(
         f"{wanted.key}: {number(report.requests_per_second)} requests/s on {report.pods} pods, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import sqrt
+from math import ceil, sqrt
 from statistics import median
 
 from canaryd.decide.trial import Outcome
@@ -80,7 +80,7 @@ def caught(factor: float, outcomes: Sequence[Outcome]) -> Caught:
         rollouts=len(outcomes),
         caught=len(found),
         median_seconds=median(times) if times else None,
-        slow_seconds=times[int(0.9 * (len(times) - 1))] if times else None,
+        slow_seconds=times[ceil(0.9 * len(times)) - 1] if times else None,
         requests=median(outcome.canary_requests for outcome in found) if found else None,
         undecided=sum(outcome.undecided for outcome in outcomes),
     )

@@ -50,6 +50,8 @@ class Rises:
         self._batch = 0
         self._under_way = 0
         """So many writes of the batch; those of earlier ones are not waited for any more."""
+        self._writing = 0
+        """So many writes of all batches: never more than `MOST`, also while a 429 holds them up."""
         self._rings_at = float("inf")
 
     def may(self, key: Key) -> bool:
@@ -59,7 +61,7 @@ class Rises:
             self._called.discard(key)
             return True
         if key not in self._waiting:
-            if now < self._opened + JOINING and self._joined < MOST:
+            if now < self._opened + JOINING and max(self._joined, self._writing) < MOST:
                 self._joined += 1
                 return True
             if not self._waiting and self._next() <= now:
@@ -83,10 +85,12 @@ class Rises:
         """Enclose the write of a rise: the quiet begins when the last one is done."""
         batch = self._batch
         self._under_way += 1
+        self._writing += 1
         try:
             yield
         finally:
             self._under_way -= batch == self._batch
+            self._writing -= 1
             self._ended = self._clock.monotonic()
             if self._waiting:
                 self._arm(self._ended)
@@ -96,9 +100,11 @@ class Rises:
         self._opened, self._joined, self._under_way = now, size, 0
 
     def _next(self) -> float:
-        """When the next batch may begin."""
+        """When the next batch may begin; never while too many writes are under way."""
+        if self._writing > MOST // 2:
+            return float("inf")
         if self._under_way:
-            return self._opened + PATIENCE
+            return max(self._opened + PATIENCE, self._ended + QUIET)
         pause = EVERY if len(self._waiting) <= MOST else QUIET
         return max(self._opened + pause, self._ended + QUIET)
 
@@ -117,7 +123,7 @@ class Rises:
         if self._next() > now:
             self._arm(now)
             return
-        batch = list(self._waiting)[:MOST]
+        batch = list(self._waiting)[: MOST - self._writing]
         self._open(now, len(batch))
         for key in batch:
             del self._waiting[key]

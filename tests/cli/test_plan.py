@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ import yaml
 from click.testing import CliRunner, Result
 
 from canaryd.cli.main import main
+from canaryd.cli.trials import caught
+from canaryd.decide.trial import Outcome
 from tests.cli.situations import SPEC, Object
 
 
@@ -43,11 +47,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Object:
 def test_worse_faults_are_caught_sooner(told: Object) -> None:
     two, five, ten = told["faults"]
     assert two["caught"] <= five["caught"] <= ten["caught"] == 10
-    assert ten["median_seconds"] <= five["median_seconds"]
+    assert ten["medianSeconds"] <= five["medianSeconds"]
 
 
 def test_a_healthy_release_comes_to_its_end(told: Object) -> None:
-    assert told["healthy"]["rolled_back"] == 0
+    assert told["healthy"]["rolledBack"] == 0
     assert told["healthy"]["finished"] == 10
 
 
@@ -67,6 +71,30 @@ def test_without_a_rate_it_says_what_to_give(tmp_path: Path) -> None:
     result = plan(canary_file(tmp_path))
     assert result.exit_code == 2
     assert "give --rate, or --metrics-server" in result.output
+
+
+def test_options_that_would_do_nothing_are_refused(tmp_path: Path) -> None:
+    path, server = canary_file(tmp_path), ("--metrics-server", "http://localhost:1")
+    both = plan(path, *server, "--rate", "10")
+    assert both.exit_code == 2
+    assert "not both" in both.output
+    known = plan(path, *server, "--pods", "3", "--error-rate", "0.1")
+    assert known.exit_code == 2
+    assert "--error-rate and --pods: only with --rate" in known.output
+
+
+def test_gates_on_latency_alone_are_not_played_with_errors(tmp_path: Path) -> None:
+    path = canary_file(tmp_path, metrics=[{"name": "latency", "compare": {}}])
+    result = plan(path, "--rate", "100")
+    assert result.exit_code == 1
+    assert "has no gate on errors" in result.output
+    assert "canaryd backtest" in result.output
+
+
+def test_nine_in_ten_are_not_caught_sooner_than_half() -> None:
+    sooner = Outcome("WorseThanPrimary", timedelta(seconds=100), 0, 500.0, finished=False)
+    found = caught(2.0, [sooner, replace(sooner, after=timedelta(seconds=300))])
+    assert (found.median_seconds, found.slow_seconds) == (200, 300)
 
 
 def test_a_file_without_a_canary_is_said(tmp_path: Path) -> None:

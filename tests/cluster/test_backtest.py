@@ -47,9 +47,9 @@ def test_healthy_releases_would_have_gone_through_and_faults_been_caught(
     assert done.returncode == 0, done.stderr
     found = orjson.loads(done.stdout)
     assert found["healthy"]["rollouts"] >= 3
-    assert found["healthy"]["rolled_back"] == 0
+    assert found["healthy"]["rolledBack"] == 0
     assert found["pods"] == 3
-    assert 85 < found["requests_per_second"] < 95
+    assert 85 < found["requestsPerSecond"] < 95
     worst = found["faults"][-1]
     assert worst["caught"] + worst["undecided"] == worst["rollouts"]
     assert worst["undecided"] <= 1, "the first of them has half an hour of the past before it"

@@ -124,6 +124,17 @@ def test_a_rise_that_hangs_keeps_the_others_up_for_a_second_and_not_for_as_long_
     assert crowd.rose == [(0.0, first), (PATIENCE, second), (2 * PATIENCE, third)]
 
 
+def test_while_no_write_is_answered_no_more_than_a_batch_waits_for_the_api_server() -> None:
+    crowd = Crowd()
+    crowd.takes = 10.0  # as long as a 429 asks for
+    crowd.at(0.0, named(400))
+    crowd.play()
+    assert len({key for _, key in crowd.rose}) == 400
+    for begun, _ in crowd.rose:
+        waiting = [at for at, _ in crowd.rose if begun - crowd.takes < at <= begun]
+        assert len(waiting) <= MOST
+
+
 def test_rises_go_on_as_soon_as_a_slow_one_is_done_and_was_followed_by_quiet() -> None:
     crowd = Crowd()
     crowd.takes = 0.6
