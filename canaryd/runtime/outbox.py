@@ -8,10 +8,10 @@ from __future__ import annotations
 import asyncio
 import random
 from asyncio import TaskGroup
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 import structlog
 
@@ -70,9 +70,8 @@ class Outbox:
         self._write_after = write_after.total_seconds()
         self._boxes: dict[Key, Box] = {}
         self._lanes: set[tuple[Key, str]] = set()
-        self._slots: defaultdict[str, asyncio.Semaphore] = defaultdict(
-            lambda: asyncio.Semaphore(AT_ONCE)
-        )
+        self._slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
+        """Kept while somebody delivers: providers come and go."""
 
     def delivered(self, key: Key) -> Mapping[str, int]:
         """The last notice that each receiver has got, as far as this process knows."""
@@ -179,13 +178,16 @@ class Outbox:
             return
         uid = canary.uid
         if alert is None:
-            async with self._slots[EVENTS]:
+            async with self._slot(EVENTS):
                 await self._events.send(notice, key=key, uid=uid)
         elif RANK[notice.severity] >= RANK[alert.severity]:
             provider = await self._receivers.find(alert.provider)
-            async with self._slots[str(alert.provider)]:
+            async with self._slot(str(alert.provider)):
                 await provider.send(notice, key=key, uid=uid)
             self._meter.notified(alert.name, delivered=True)
+
+    def _slot(self, receiver: str) -> asyncio.Semaphore:
+        return self._slots.setdefault(receiver, asyncio.Semaphore(AT_ONCE))
 
     def _mark(self, key: Key, uid: str, name: str, seq: int) -> None:
         box = self._box(key)

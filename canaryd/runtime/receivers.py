@@ -52,5 +52,8 @@ class AlertReceivers:
         if spec.secret is not None:
             secret = await self._secrets.read(provider.namespace, spec.secret)
         result = self._makers[spec.type](spec, secret)
+        old = [key for key, (_, at, _) in self._made.items() if now - at >= KEPT.total_seconds()]
+        for key in old:  # those of deleted providers too: they hold what was in their Secrets
+            del self._made[key]
         self._made[provider] = (version, now, result)
         return result

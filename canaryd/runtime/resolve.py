@@ -16,6 +16,8 @@ WATCHED = {
     TemplateKind.CLUSTER: watch.CLUSTER_TEMPLATES,
 }
 """The watched kind of each kind of template."""
+SLACK = 64
+"""So many more may be kept than were left the last time, before the gone ones are let go of."""
 
 
 def titled(ref: TemplateRef) -> str:
@@ -30,12 +32,11 @@ class Templates:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._parsed: dict[TemplateRef, tuple[str, int, QueryTemplate | Problem]] = {}
+        self._most = SLACK
 
     def find(self, ref: TemplateRef) -> QueryTemplate | Problem | None:
         """The template, why it cannot be read, or None when there is none."""
-        obj: watch.TemplateObject | None = self._store.get(
-            WATCHED[ref.kind], ref.namespace, ref.name
-        )
+        obj = self._get(ref)
         if obj is None:
             self._parsed.pop(ref, None)
             return None
@@ -48,6 +49,15 @@ class Templates:
         except ValueError as error:
             found = Problem("InvalidTemplate", str(error))
         self._parsed[ref] = (meta.uid, meta.generation, found)
+        if len(self._parsed) > self._most:
+            self._parsed = {at: known for at, known in self._parsed.items() if self._get(at)}
+            self._most = 2 * len(self._parsed) + SLACK
+        return found
+
+    def _get(self, ref: TemplateRef) -> watch.TemplateObject | None:
+        found: watch.TemplateObject | None = self._store.get(
+            WATCHED[ref.kind], ref.namespace, ref.name
+        )
         return found
 
     def complete(self, spec: Spec) -> Spec:

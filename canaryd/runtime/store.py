@@ -265,7 +265,8 @@ class Store:
     def deny(self, key: Key, message: str | None) -> None:
         """A write was forbidden, or succeeded again."""
         if message is not None:
-            self.denied[key] = message
+            if key in self.canaries:  # its next namesake begins anew
+                self.denied[key] = message
         elif self.denied.pop(key, None) is not None:
             self._enqueue(key)
 
