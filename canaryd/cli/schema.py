@@ -18,6 +18,15 @@ from canaryd.cli.query_check import Remark, look, templates
 from canaryd.model.errors import CanarydError
 from canaryd.wire.crd import crd_files
 from canaryd.wire.objects import is_ours, mistakes
+from canaryd.wire.sentences import path_in
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """A sentence about what stands on this line; it begins with the field."""
+
+    line: int
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +37,7 @@ class Finding:
     line: int
     kind: str
     name: str
-    errors: tuple[str, ...] = ()
+    errors: tuple[Mistake, ...] = ()
     warnings: tuple[Remark, ...] = ()
 
 
@@ -119,7 +128,9 @@ def _report(found: Sequence[Manifest | Unreadable], server: str | None) -> Repor
     usable = templates(one for one in manifests if not mistakes(one.document))
     for one in found:
         if isinstance(one, Unreadable):
-            report.objects.append(Finding(one.file, one.line, "YAML", "", (one.message,)))
+            report.objects.append(
+                Finding(one.file, one.line, "YAML", "", (Mistake(one.line, one.message),))
+            )
         elif is_ours(one.document):
             report.objects.append(_finding(one, usable, server))
         else:
@@ -128,7 +139,7 @@ def _report(found: Sequence[Manifest | Unreadable], server: str | None) -> Repor
 
 
 def _finding(one: Manifest, usable: Sequence[Manifest], server: str | None) -> Finding:
-    errors = mistakes(one.document)
+    errors = tuple(Mistake(one.line(path_in(said)), said) for said in mistakes(one.document))
     warnings: tuple[Remark, ...] = ()
     if not errors:
         remarks = look(one, usable)
@@ -136,20 +147,22 @@ def _finding(one: Manifest, usable: Sequence[Manifest], server: str | None) -> F
             edges = look_at_edges(one, server)
             remarks.errors += edges.errors
             remarks.warnings += edges.warnings
-        errors = tuple(f"{remark.field} {remark.message}" for remark in remarks.errors)
+        errors = tuple(
+            Mistake(remark.line, f"{remark.field} {remark.message}") for remark in remarks.errors
+        )
         warnings = tuple(remarks.warnings)
     return Finding(one.file, one.line(), one.kind, one.name, errors, warnings)
 
 
 def _lines(report: Report) -> Iterator[str]:
     for finding in report.objects:
-        where = f"{finding.file}:{finding.line}: {finding.kind} {finding.name}".rstrip()
+        what = f"{finding.kind} {finding.name}".rstrip()
         if not finding.errors:
-            yield f"{where}: ok"
+            yield f"{finding.file}:{finding.line}: {what}: ok"
         for error in finding.errors:
-            yield f"{where}: error: {error}"
+            yield f"{finding.file}:{error.line}: {what}: error: {error.message}"
         for warning in finding.warnings:
-            place = f"{finding.file}:{warning.line}: {finding.kind} {finding.name}"
-            yield f"{place}: warning: {warning.field} {warning.message}"
+            words = f"{warning.field} {warning.message}"
+            yield f"{finding.file}:{warning.line}: {what}: warning: {words}"
     if report.ignored:
         yield f"{report.ignored} objects of other kinds ignored"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from pydantic_core import ErrorDetails
 from canaryd.wire.rules import BROKEN_RULE
 
 SHOULD_BE = "Input should be "
+_PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 
 def sentences(error: ValidationError, root: str = "spec") -> tuple[str, ...]:
@@ -21,6 +23,12 @@ def path_of(root: str, location: Iterable[int | str]) -> str:
     """Return a location as people write it: spec.analysis.metrics[0].name."""
     parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return (root + "".join(parts)).removeprefix(".")
+
+
+def path_in(sentence: str) -> tuple[int | str, ...]:
+    """Return the location that a sentence begins with; where there is none, nothing fits it."""
+    parts = _PARTS.findall(sentence.partition(" ")[0].rstrip(":"))
+    return tuple(int(index) if index else name for index, name in parts)
 
 
 def _sentence(detail: ErrorDetails, root: str) -> str:

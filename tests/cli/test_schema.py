@@ -46,7 +46,8 @@ def test_a_bad_object_is_told_with_file_and_field_and_exits_with_1(tmp_path: Pat
     result = CliRunner().invoke(lint, [str(file)])
 
     assert result.exit_code == 1
-    assert f"{file}:6: Canary podinfo: error: spec.analysis.threshold must be" in result.output
+    line = 1 + file.read_text().splitlines().index("    threshold: 0")
+    assert f"{file}:{line}: Canary podinfo: error: spec.analysis.threshold must be" in result.output
 
 
 def test_a_query_that_is_no_promql_is_a_warning_with_its_line() -> None:
@@ -185,7 +186,23 @@ def test_the_report_as_json() -> None:
 
     assert report["ignored"] == 1
     assert report["objects"][0]["name"] == "podinfo"
-    assert "spec.analysis.threshold" in report["objects"][0]["errors"][0]
+    (error,) = report["objects"][0]["errors"]
+    assert "spec.analysis.threshold" in error["message"]
+    assert error["line"] > report["objects"][0]["line"]
+
+
+def test_an_error_names_the_line_of_its_field() -> None:
+    document = analysis("podinfo", stepWeights=[10, 500], metrics=[{"name": "a"}, {"name": 7}])
+    output, text = linted(document).output, yaml.safe_dump(document)
+    for field, words in (("stepWeights[1]", "500"), ("metrics[1].name", "name: 7")):
+        line = 1 + next(n for n, row in enumerate(text.splitlines()) if words in row)
+        assert f":{line}: Canary podinfo: error: spec.analysis.{field}" in output
+
+
+def test_a_query_at_which_the_parser_panics_is_said_and_the_rest_is_checked() -> None:
+    result = linted(queue_depth(query="x offset NaN"), analysis("podinfo"))
+    assert "warning: spec.query is not PromQL" in result.output
+    assert "Canary podinfo: ok" in result.output
 
 
 def test_warnings_as_json_have_line_and_field() -> None:

@@ -45,8 +45,8 @@ def judged(release: Release, tmp_path: Path) -> Release:
 
 
 def gate(status: dict[str, Any], name: str) -> dict[str, Any]:
-    found = [gate for gate in status.get("gates", []) if gate["name"] == name]
-    return found[0] if found else {}
+    (found,) = (gate for gate in status["gates"] if gate["name"] == name)
+    return dict(found)
 
 
 def counted_on(judged: Release) -> dict[str, Any]:
@@ -80,6 +80,7 @@ def test_errors_that_begin_after_warm_up_take_it_back_with_counts_and_odds(
     with judged.world.load(rate=RATE, host=judged.host):
         judged.push("6.7.2", error_rate=0.001)
         judged.wait_weight(30)
+        judged.wait(lambda status: status.get("evidence", {}).get("tiles"), "a counted tile")
         judged.world.behave(judged.namespace, "podinfo-v2", error_rate=0.021)
         told = judged.wait_told("RolledBack", 200)
     assert judged.weights == (100, 0)
@@ -93,7 +94,8 @@ def test_slowness_alone_takes_it_back(judged: Release) -> None:
         judged.push("6.7.2", error_rate=0.01, delay_ms=120)
         told = judged.wait_told("RolledBack", 120)
     assert "latency above " in told["sentence"]
-    assert gate(judged.status, "errors").get("verdict") != "Fail"
+    assert judged.status["rejected"]["reason"] == "WorseThanPrimary"
+    assert gate(judged.status, "errors")["verdict"] != "Fail"
 
 
 def test_a_frozen_mesh_is_told_apart_from_a_canary_without_requests(judged: Release) -> None:
