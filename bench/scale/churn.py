@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from bench.scale import processes
-from bench.scale.census import BLOCKS
+from bench.scale.census import BLOCKS, HEAP_FREE, HEAP_USED
 from bench.scale.crowd import HANDS, SLOTS, Member
 from bench.scale.figures import Figures, Result, result
 from bench.scale.processes import until
@@ -225,13 +225,14 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
 def objects(censuses: Sequence[tuple[float, dict[str, int]]]) -> Figures:
     """Counts after warm-up and at the end, and what there is more of."""
     warm, last = dict(censuses[min(1, len(censuses) - 1)][1]), dict(censuses[-1][1])
-    blocks = warm.pop(BLOCKS, 0), last.pop(BLOCKS, 0)
+    apart = {
+        name: (warm.pop(name, 0), last.pop(name, 0)) for name in (BLOCKS, HEAP_USED, HEAP_FREE)
+    }
     more = {name: number - warm.get(name, 0) for name, number in last.items()}
     most = sorted(more.items(), key=lambda each: -each[1])[:5]
     return {
         "objects after warm-up": sum(warm.values()),
         "objects at the end": sum(last.values()),
-        "blocks after warm-up": blocks[0],
-        "blocks at the end": blocks[1],
+        **{f"{name}, then and at the end": f"{a:,} {b:,}" for name, (a, b) in apart.items()},
         "more of": ", ".join(f"{name} {number:+,}" for name, number in most if number > 0),
     }

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from bench.scale.census import BLOCKS, HEAP_FREE, HEAP_USED
 from bench.scale.figures import Figures, Result, Spread
 from bench.scale.flagger import BOTH, NOTE
 
@@ -99,8 +100,9 @@ SHOWN: dict[str, tuple[str, ...]] = {
         "RSS a line says, MiB per hour",
         "objects after warm-up",
         "objects at the end",
-        "blocks after warm-up",
-        "blocks at the end",
+        f"{BLOCKS}, then and at the end",
+        f"{HEAP_USED}, then and at the end",
+        f"{HEAP_FREE}, then and at the end",
         "more of",
         "requests each",
         "CPU ms each",
