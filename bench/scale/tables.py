@@ -251,7 +251,7 @@ def row(name: str, cells: Sequence[str]) -> str:
 def plain(results: Iterable[Result]) -> list[dict[str, Any]]:
     """For JSON: every figure, with those of others where there are some."""
     return [
-        {**asdict(one), **({"others": peers(one), "note": NOTE} if peers(one) else {})}
+        asdict(one) | ({"others": others, "note": NOTE} if (others := peers(one)) else {})
         for one in sorted(results, key=lambda one: (one.way, one.count, one.scenario))
     ]
 

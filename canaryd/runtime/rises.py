@@ -101,7 +101,7 @@ class Rises:
 
     def _next(self) -> float:
         """When the next batch may begin; never while too many writes are under way."""
-        if self._writing > MOST // 2:
+        if self._writing > MOST // 2:  # not at each place that gets free: that would trickle
             return float("inf")
         if self._under_way:
             return max(self._opened + PATIENCE, self._ended + QUIET)

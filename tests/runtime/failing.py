@@ -1,8 +1,9 @@
-"""Writes of a played release that fail or are answered late."""
+"""Played releases under way, and writes of theirs that fail or are answered late."""
 
 from __future__ import annotations
 
 import asyncio
+from asyncio import TaskGroup
 from typing import Any
 
 from canaryd.adapters.kube.kinds import Call
@@ -10,6 +11,20 @@ from canaryd.model.errors import CanarydError, UnreachableError
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.wire import watch
 from tests.runtime.release import Play
+
+
+async def released(tasks: TaskGroup, *, until: float = 25, **given: Any) -> Play:
+    """A release of v2 that has been under way until then, in seconds: at 25 in its third step."""
+    play = Play(tasks, **given)
+    await play.until(1)
+    await play.push()
+    await play.until(until)
+    return play
+
+
+def reasons(play: Play) -> list[str]:
+    """Of all that was told, in order."""
+    return [reason for _, notices in play.history.written for reason in notices]
 
 
 def fail(play: Play, what: str, error: CanarydError | None = None) -> asyncio.Event:

@@ -8,16 +8,14 @@ import pytest
 
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import Phase
+from tests.runtime.failing import released
 from tests.runtime.release import Play
 
 
 @pytest.mark.parametrize("back", [60, 600])
 async def test_a_bad_canary_is_taken_back_as_soon_as_two_intervals_have_passed(back: float) -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(15)
+        play = await released(tasks, until=15, threshold=1)
         assert play.status.canary_weight == 20
         play.prometheus.values[SUCCESS_RATE] = 1.0
         play.clock.set_back(back)
@@ -28,10 +26,7 @@ async def test_a_bad_canary_is_taken_back_as_soon_as_two_intervals_have_passed(b
 @pytest.mark.parametrize("back", [0, 600])
 async def test_a_healthy_release_goes_on(back: float) -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks)
-        await play.until(1)
-        await play.push()
-        await play.until(16)
+        play = await released(tasks, until=16)
         play.clock.set_back(back)
         await play.until(90)
         assert play.status.promoted is not None

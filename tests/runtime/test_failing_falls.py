@@ -13,24 +13,21 @@ from canaryd.model.errors import CanarydError, ForbiddenError, UnreachableError
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import Phase
 from canaryd.wire import watch
-from tests.runtime.failing import answer_late, fail, routed
+from tests.runtime.failing import answer_late, fail, reasons, released, routed
 from tests.runtime.release import Play
 
 
 @pytest.mark.parametrize("seconds", [0.5, 11.0])
 async def test_a_canary_is_taken_back_however_late_the_fall_is_answered(seconds: float) -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         assert play.status.canary_weight == 30
         answer_late(play, seconds)
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(60)
         assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
         assert play.status.rejected is not None
-        assert "RolledBack" in {reason for _, told in play.history.written for reason in told}
+        assert "RolledBack" in reasons(play)
 
 
 DENIED = ForbiddenError("patch virtualservices is forbidden")
@@ -41,10 +38,7 @@ async def test_a_verdict_stands_although_its_traffic_cannot_be_taken_back_yet(
     error: CanarydError,
 ) -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         back = fail(play, "/virtualservices/", error)
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(35)
@@ -57,17 +51,14 @@ async def test_a_verdict_stands_although_its_traffic_cannot_be_taken_back_yet(
         assert (play.status.phase, routed(play)) == (Phase.IDLE, 0)
         assert play.status.rejected is not None
         assert "rolled back from 30 %" in play.status.rejected.message
-        told = [reason for _, notices in play.history.written for reason in notices]
+        told = reasons(play)
         assert told.count("RolledBack") == 1
 
 
 @pytest.mark.parametrize("error", [UnreachableError("no answer in time"), DENIED])
 async def test_a_fall_that_fails_for_long_is_written_down_once(error: CanarydError) -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         fail(play, "/virtualservices/", error)
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(40)
@@ -79,17 +70,14 @@ async def test_a_fall_that_fails_for_long_is_written_down_once(error: CanarydErr
 
 async def test_who_takes_the_traffic_back_by_hand_is_not_told_that_it_is_restored() -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         fail(play, "/virtualservices/", DENIED)
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(40)
         play.server.put(watch.VIRTUALSERVICES, written_by_hand(play, weight=0))
         await play.until(60)
         assert play.status.phase is Phase.IDLE
-        told = [reason for _, notices in play.history.written for reason in notices]
+        told = reasons(play)
         assert told.count("RolledBack") == 1
         assert "WeightSet" not in told
 
@@ -106,10 +94,7 @@ def written_by_hand(play: Play, *, weight: int) -> dict[str, Any]:
 
 async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         send, lost = play.server.send, list[str]()
 
         async def sent(call: Call, **request: Any) -> bytes:
@@ -122,6 +107,6 @@ async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
         play.server.send = sent  # type: ignore[method-assign]
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(60)
-        told = [reason for _, notices in play.history.written for reason in notices]
+        told = reasons(play)
         assert told.count("RolledBack") == 1
         assert play.status.phase is Phase.IDLE

@@ -17,7 +17,7 @@ from canaryd.model.status import Phase, Status
 from canaryd.model.urgency import Urgency
 from canaryd.runtime.owed import Owed
 from canaryd.wire import watch
-from tests.runtime.failing import answer_late, fail, routed
+from tests.runtime.failing import answer_late, fail, reasons, released, routed
 from tests.runtime.fakes import KEY, HandClock, canary, store
 from tests.runtime.release import Play
 
@@ -41,10 +41,7 @@ class Stopped(Turnstile):
 async def test_failed_checks_are_counted_while_news_come_before_statuses_are_written() -> None:
     turnstile = Stopped()
     async with TaskGroup() as tasks:
-        play = Play(tasks, turnstile=turnstile, threshold=3)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, turnstile=turnstile, threshold=3)
         assert play.status.canary_weight == 30
         turnstile.stopped = True
         play.prometheus.values[SUCCESS_RATE] = 10.0
@@ -58,10 +55,7 @@ async def test_failed_checks_are_counted_while_news_come_before_statuses_are_wri
 
 async def test_a_canary_is_taken_back_although_that_cannot_be_written_for_long() -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         away = fail(play, "/status")
         play.prometheus.values[SUCCESS_RATE] = 10.0
         await play.until(35)
@@ -71,16 +65,13 @@ async def test_a_canary_is_taken_back_although_that_cannot_be_written_for_long()
         away.set()
         await play.until(70)
         assert (play.status.phase, play.status.canary_weight) == (Phase.IDLE, 0)
-        told = [reason for _, notices in play.history.written for reason in notices]
+        told = reasons(play)
         assert told.count("RolledBack") == 1
 
 
 async def test_somebody_who_edits_the_canary_meanwhile_does_not_undo_what_was_decided() -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         answer_late(play, 11.0)
         play.server.before_the_answer = annotated(play)
         play.prometheus.values[SUCCESS_RATE] = 10.0
@@ -120,10 +111,7 @@ def test_another_canary_of_the_same_name_owes_nothing() -> None:
 
 async def test_nothing_rises_while_what_was_decided_before_cannot_be_written() -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks)
-        await play.until(1)
-        await play.push()
-        await play.until(16)
+        play = await released(tasks, until=16)
         away = fail(play, "/status")
         await play.until(90)
         assert (play.status.canary_weight, routed(play)) == (20, 30)  # one step, as after a crash
@@ -162,10 +150,7 @@ async def test_an_own_write_that_was_done_after_all_is_nobody_elses() -> None:
 
 async def test_a_spec_that_becomes_invalid_does_not_undo_what_could_not_be_written() -> None:
     async with TaskGroup() as tasks:
-        play = Play(tasks, threshold=1)
-        await play.until(1)
-        await play.push()
-        await play.until(25)
+        play = await released(tasks, threshold=1)
         good = play.server.objects[watch.CANARIES, "podinfo"]["spec"]
         away = fail(play, "/status")
         play.prometheus.values[SUCCESS_RATE] = 10.0
