@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from bench.scale import processes
-from bench.scale.census import BLOCKS, HEAP_FREE, HEAP_USED
+from bench.scale.census import MEMORY
 from bench.scale.crowd import HANDS, SLOTS, Member
 from bench.scale.figures import Figures, Result, result
 from bench.scale.processes import until
@@ -148,7 +148,9 @@ class Churn:
     def count_objects(self) -> None:
         """Take a census."""
         hours = (time.monotonic() - self._began) / 3600
-        self.tally.censuses.append((hours, self._scene.daemon.count_objects()))
+        found = self._scene.daemon.count_objects()
+        self.tally.censuses.append((hours, found))
+        self._scene.say(", ".join(f"{name} {found[name]:,}" for name in MEMORY))
 
     def _tell(self, passed: float) -> None:
         tally = self.tally
@@ -225,9 +227,7 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
 def objects(censuses: Sequence[tuple[float, dict[str, int]]]) -> Figures:
     """Counts after warm-up and at the end, and what there is more of."""
     warm, last = dict(censuses[min(1, len(censuses) - 1)][1]), dict(censuses[-1][1])
-    apart = {
-        name: (warm.pop(name, 0), last.pop(name, 0)) for name in (BLOCKS, HEAP_USED, HEAP_FREE)
-    }
+    apart = {name: (warm.pop(name, 0), last.pop(name, 0)) for name in MEMORY}
     more = {name: number - warm.get(name, 0) for name, number in last.items()}
     most = sorted(more.items(), key=lambda each: -each[1])[:5]
     return {
