@@ -7,40 +7,60 @@ from typing import TextIO
 
 import click
 
-from canaryd.cli.options import DURATION, canary_file_options, example, output_option
+from canaryd.cli.options import (
+    Access,
+    DurationType,
+    Whole,
+    access_options,
+    canary_file_options,
+    example,
+    output_option,
+)
+
+LOCAL = "http://localhost:9090"
+"""Asked when neither the command line nor the Canary names a server."""
 
 
 @click.command(
     epilog=example(
         "canaryd backtest -f canary.yaml --metrics-server http://localhost:9090 --last 7d",
         "canaryd backtest -f canary.yaml --last 24h -o json",
+        "canaryd backtest -f canary.yaml --username ann --password-file password --ca-file ca.crt",
     )
 )
 @canary_file_options
 @click.option(
     "--metrics-server",
-    default="http://localhost:9090",
+    metavar="URL",
     envvar="CANARYD_METRICS_SERVER",
-    show_default=True,
-    help="Prometheus, or what speaks its API.",
+    help="Prometheus, or what speaks its API. Default: spec.analysis.metricsServer of the Canary,"
+    f" else {LOCAL}.",
 )
+@access_options
 @click.option(
-    "--last", type=DURATION, default="24h", show_default=True, help="How much of the past."
+    "--last",
+    type=DurationType("1h", "366d"),
+    default="24h",
+    show_default=True,
+    help="How much of the past.",
 )
 @click.option(
     "--every",
-    type=DURATION,
+    type=DurationType("1s", "7d"),
     default="30m",
     show_default=True,
     help="How far apart the releases begin.",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Of the faults' chances.")
+@click.option(
+    "--seed", type=Whole(0, like="1"), default=1, show_default=True, help="Of the faults' chances."
+)
 @output_option("text", "json")
 def backtest(
     *,
     file: TextIO,
     namespace: str | None,
-    metrics_server: str,
+    metrics_server: str | None,
+    access: Access,
     last: timedelta,
     every: timedelta,
     seed: int,
@@ -53,11 +73,13 @@ def backtest(
     as many as usual, to see how soon that is caught. Only errors are made worse; latency is judged
     as it was. The server is asked an hour of the past at a time; a week takes minutes.
     """
+    from canaryd.cli.access import server_of
     from canaryd.cli.past import fetch, read_canary
     from canaryd.cli.replaying import Replay
     from canaryd.cli.report import print_backtest
 
     wanted = read_canary(file, namespace)
-    recording = fetch(wanted, metrics_server, span=last)
+    server = server_of(wanted.spec, metrics_server, access, otherwise=LOCAL)
+    recording = fetch(wanted, server, span=last)
     report = Replay(wanted.spec, recording, every=every, seed=seed).run()
     print_backtest(wanted, report, output)

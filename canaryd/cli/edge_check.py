@@ -12,7 +12,7 @@ from datetime import timedelta
 import orjson
 
 from canaryd.adapters.clock import SystemClock
-from canaryd.adapters.prometheus.metrics import PrometheusMetrics
+from canaryd.cli.access import Server
 from canaryd.cli.manifest import Manifest
 from canaryd.cli.query_check import Remark, Remarks, remark
 from canaryd.decide.buckets import absent, nearest, no_such_edge
@@ -30,10 +30,10 @@ SPAN, WINDOW = timedelta(minutes=5), timedelta(minutes=1)
 """So far back pods are looked for, in columns that hold two scrapes or more."""
 
 
-def look_at_edges(manifest: Manifest, server: str | None) -> Remarks:
+def look_at_edges(manifest: Manifest, server: Server | None) -> Remarks:
     """Look at the edges of a Canary that is otherwise right; `server` is asked where there is one.
 
-    Raises CanarydError when the server's address is none.
+    Ends the command when the server's address is none.
     """
     found = Remarks()
     named = manifest.namespace or "default"
@@ -48,7 +48,8 @@ def look_at_edges(manifest: Manifest, server: str | None) -> Remarks:
     there = asyncio.run(_ask(Key(named, manifest.name), spec, server))
     if isinstance(there, Failed):
         # The server's address may hold a login; the detail names it without.
-        message = f"was not checked against the metrics server: {there.detail}"
+        why = there.detail + server.advice(there.detail)
+        message = f"was not checked against the metrics server: {why}"
         found.warnings.append(remark(manifest, ("spec", "analysis", "metrics"), message))
         return found
     for rule in spec.analysis.evidence.gates:
@@ -79,10 +80,10 @@ def _at(manifest: Manifest, rule: Objective, message: str) -> Remark:
     return remark(manifest, path, message)
 
 
-async def _ask(key: Key, spec: Spec, server: str) -> frozenset[float] | Failed:
+async def _ask(key: Key, spec: Spec, server: Server) -> frozenset[float] | Failed:
     """Return the edges that any pod of the Canary had lately; none where nothing was timed."""
     clock = SystemClock()
-    metrics = PrometheusMetrics(server, clock=clock, counted=lambda _: None)
+    metrics = server.opened(clock)
     question = PastQuestion(
         key=key,
         namespace=key.namespace,

@@ -66,6 +66,8 @@ def read(file: str, text: str) -> Iterator[Manifest | Unreadable]:
         mark = getattr(error, "problem_mark", None)
         said = getattr(error, "problem", None) or str(error)
         yield Unreadable(file, mark.line + 1 if mark else 1, f"not readable: {said}")
+    except RecursionError:
+        yield Unreadable(file, 1, "not readable: lists or objects are nested too deeply")
 
 
 def _items(file: str, node: yaml.Node, document: object) -> Iterator[Manifest]:

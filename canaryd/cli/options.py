@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import timedelta
 from math import isfinite
 from typing import Any, TypeVar
@@ -56,6 +57,109 @@ def cluster_options(command: Command) -> Command:
     return joined  # type: ignore[return-value]
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """What a metrics server is given to let a command in; None: nothing of that kind.
+
+    Logins are files, not values: a command line can be read by everybody on the machine.
+    """
+
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    bearer_token_file: str | None = None
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options that were given, as they are written."""
+        given = {
+            "--header": self.headers,
+            "--bearer-token-file": self.bearer_token_file,
+            "--username": self.username,
+            "--password-file": self.password_file,
+            "--ca-file": self.ca_file,
+        }
+        return tuple(name for name, value in given.items() if value not in {None, ()})
+
+    def check(self) -> None:
+        """Raise UsageError where options do not go together."""
+        named = self.username is not None or self.password_file is not None
+        if self.bearer_token_file is not None and named:
+            message = "--bearer-token-file, or --username with --password-file: one login, not both"
+            raise click.UsageError(message)
+        if self.username == "":
+            raise click.UsageError("--username is empty: give a name, or leave it out")
+        if (self.username is None) != (self.password_file is None):
+            there, missing = "--username", "--password-file FILE"
+            if self.username is None:
+                there, missing = "--password-file", "--username NAME"
+            message = f"{there} alone is no login: give {missing} as well"
+            raise click.UsageError(message)
+
+
+class HeaderType(click.ParamType[tuple[str, str]]):
+    """A header, `NAME: VALUE`. Its value is not shown when something is wrong with it."""
+
+    name = "header"
+
+    @override
+    def convert(
+        self,
+        value: str | tuple[str, str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[str, str]:
+        """Read what was given on the command line."""
+        if isinstance(value, tuple):
+            return value
+        name, colon, content = (part.strip() for part in value.partition(":"))
+        if not (name and colon and content):
+            self.fail("a header is a name, a colon and a value, like 'X-Scope-OrgID: team'")
+        return name, content
+
+
+def access_options(command: Command) -> Command:
+    """Give a command that asks a metrics server its headers and login; it gets them as `access`."""
+
+    @functools.wraps(command)
+    def joined(
+        *args: Any,  # noqa: ANN401 - whatever the command has
+        headers: tuple[tuple[str, str], ...],
+        bearer_token_file: str | None,
+        username: str | None,
+        password_file: str | None,
+        ca_file: str | None,
+        **options: Any,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        access = Access(headers, bearer_token_file, username, password_file, ca_file)
+        access.check()
+        return command(*args, access=access, **options)
+
+    file = click.Path(exists=True, dir_okay=False)
+    for option in (
+        click.option(
+            "--ca-file",
+            type=file,
+            help="Who may have signed the metrics server's certificate (PEM), and nobody else."
+            " Default: as the system trusts.",
+        ),
+        click.option("--password-file", type=file, help="File with the password of --username."),
+        click.option("--username", metavar="NAME", help="Login by name and password."),
+        click.option("--bearer-token-file", type=file, help="Login by the token in this file."),
+        click.option(
+            "--header",
+            "headers",
+            type=HeaderType(),
+            multiple=True,
+            metavar="'NAME: VALUE'",
+            help="Sent to the metrics server with each query, like a tenant; may be repeated.",
+        ),
+    ):
+        joined = option(joined)
+    return joined  # type: ignore[return-value]
+
+
 def canary_file_options(command: Command) -> Command:
     """Give a command that needs no cluster -f, the Canary's file, and -n, its namespace."""
     namespace = click.option(
@@ -84,43 +188,89 @@ def output_option(*forms: str) -> Callable[[Command], Command]:
 
 
 class DurationType(click.ParamType[timedelta]):
-    """A Go duration like 30s, 1m30s or 1h; or whole days, 7d."""
+    """A Go duration like 30s, 1m30s or 1h; or whole days, 7d. Within bounds, if there are any."""
 
     name = "duration"
+
+    def __init__(self, least: str | None = None, most: str | None = None) -> None:
+        self._least = least
+        self._most = most
 
     @override
     def convert(
         self, value: str | timedelta, param: click.Parameter | None, ctx: click.Context | None
     ) -> timedelta:
         """Read what was given on the command line."""
+        try:
+            found = value if isinstance(value, timedelta) else self._read(value)
+        except (ValueError, OverflowError):
+            found = None
+        if found is None or not self._fits(found):
+            bounds = f" from {self._least} to {self._most}" if self._least and self._most else ""
+            words = f"{value!r} is wrong: give a duration{bounds}, like 90m, 24h or 7d"
+            self.fail(words, param, ctx)
+        return found
+
+    def _fits(self, found: timedelta) -> bool:
+        least = self._read(self._least) if self._least else timedelta.min
+        most = self._read(self._most) if self._most else timedelta.max
+        return least <= found <= most
+
+    @staticmethod
+    def _read(value: str) -> timedelta:
+        """Raises ValueError or OverflowError."""
+        # Not above: it loads pydantic, and help has to be fast.
         from canaryd.wire.fields import parse_duration
 
-        if isinstance(value, timedelta):
-            return value
         days = value.removesuffix("d")
         if days != value and days.isdecimal():  # people say 7d, Go does not
             return timedelta(days=int(days))
-        try:
-            return parse_duration(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
+        return parse_duration(value)
 
 
 DURATION = DurationType()
 
 
 class Number(click.FloatRange):
-    """A number in a range; neither infinite nor none at all."""
+    """A number in a range, neither infinite nor none at all; `like` shows one."""
+
+    def __init__(self, low: float, high: float | None = None, *, like: str) -> None:
+        super().__init__(low, high)
+        self._like = like
 
     @override
     def convert(
         self, value: float, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """Read what was given on the command line."""
-        number = float(super().convert(value, param, ctx))
-        if not isfinite(number):
-            self.fail(f"{value} is no number", param, ctx)
-        return number
+        with suppress(click.BadParameter):
+            number = float(super().convert(value, param, ctx))
+            if isfinite(number):
+                return number
+        message = f"{str(value)!r} is wrong: give a number{_within(self, self._like)}"
+        raise click.BadParameter(message, ctx, param)
+
+
+class Whole(click.IntRange):
+    """A whole number in a range; `like` shows one."""
+
+    def __init__(self, low: int, high: int | None = None, *, like: str) -> None:
+        super().__init__(low, high)
+        self._like = like
+
+    @override
+    def convert(self, value: int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read what was given on the command line."""
+        with suppress(click.BadParameter):
+            return int(super().convert(value, param, ctx))
+        message = f"{str(value)!r} is wrong: give a whole number{_within(self, self._like)}"
+        raise click.BadParameter(message, ctx, param)
+
+
+def _within(kind: click.FloatRange | click.IntRange, like: str) -> str:
+    """Say the bounds of a number, and show one."""
+    bounds = f" of at least {kind.min}" if kind.max is None else f" from {kind.min} to {kind.max}"
+    return f"{bounds}, like {like}"
 
 
 def example(*lines: str) -> str:

@@ -14,11 +14,10 @@ import orjson
 import yaml
 
 from canaryd.adapters.clock import SystemClock
-from canaryd.adapters.prometheus.metrics import PrometheusMetrics
+from canaryd.cli.access import Server
 from canaryd.cli.exits import Stop
 from canaryd.cli.replay import Recording, recorded
 from canaryd.decide.gates import grid
-from canaryd.model.errors import CanarydError
 from canaryd.model.gates import Counted
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, PastQuestion
@@ -75,21 +74,17 @@ def read_canary(file: TextIO, namespace: str | None) -> Wanted:
     return Wanted(Key(place, meta["name"]), spec)
 
 
-def fetch(wanted: Wanted, address: str, *, span: timedelta) -> Recording:
+def fetch(wanted: Wanted, server: Server, *, span: timedelta) -> Recording:
     """The past until now; ends the command with a sentence when the server does not give it."""
-    return asyncio.run(_fetch(wanted, address, span))
+    return asyncio.run(_fetch(wanted, server, span))
 
 
-async def _fetch(wanted: Wanted, address: str, span: timedelta) -> Recording:
+async def _fetch(wanted: Wanted, server: Server, span: timedelta) -> Recording:
     clock = SystemClock()
-    try:
-        metrics = PrometheusMetrics(address, clock=clock, counted=lambda _: None, deadline=DEADLINE)
-    except CanarydError as error:
-        message = f"--metrics-server: {error}"
-        raise Stop(message) from error
+    metrics = server.opened(clock, deadline=DEADLINE)
     rules = wanted.spec.analysis.evidence
     window = rules.evaluate_every
-    last = grid(clock.now() - HOUR / 60, window)
+    last = grid(clock.now() - server.delay - HOUR / 60, window)
     hours = max(1, ceil(span / HOUR))
     columns: list[Column] = []
     try:
@@ -109,8 +104,9 @@ async def _fetch(wanted: Wanted, address: str, span: timedelta) -> Recording:
                 )
                 told = await metrics.past(question)
                 if isinstance(told, Failed):
+                    advice = server.advice(told.detail)
                     message = f"the past of {wanted.key} could not be fetched: {told.detail}"
-                    raise Stop(message)
+                    raise Stop(message + advice)
                 columns.extend(told)
     finally:
         await metrics.close()

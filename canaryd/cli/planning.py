@@ -64,7 +64,7 @@ def from_recording(recording: Recording, spec: Spec) -> Service:
     if not known.rate:
         message = (
             f"the metrics server knows no request to {recording.workload} in the last hour; check "
-            "namespace and Deployments, or say --rate"
+            "namespace, Deployments and tenant (--header), or say --rate"
         )
         raise Stop(message)
     return Service(known.rate, failing_share(recording.columns, good), max(1, known.pods), known)

@@ -6,13 +6,17 @@ metrics servers speak a dialect.
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 
 import promql_parser
 
+from canaryd.adapters.prometheus.answers import plain
 from canaryd.cli.manifest import Manifest, Path
 from canaryd.model.query import OWN, VARIABLES, own_variables, render
 from canaryd.model.template import TemplateKind
@@ -24,6 +28,10 @@ GUESSES = ("1", "1m", "sample")
 """What a template's own variable without a value may stand for: a number, a time, a name."""
 MOST_GUESSED = 4
 """So many such variables are guessed each on its own; beyond that all alike."""
+STDERR = 2
+DEEPEST = 500
+"""So many signs that may nest are parsed; the parser needs stack and, squared, time for each."""
+_NESTING = re.compile(r"[-+*/%^(\[=<>!]|and|or|unless|atan2", re.IGNORECASE)
 KINDS = tuple(kind.value for kind in TemplateKind)
 
 
@@ -131,25 +139,62 @@ def _parsed(
     """Parse a query; it is PromQL if it is for any guess at what has no value."""
     refusals: list[str] = []
     for values in _guesses(arguments):
-        refusal = _refusal(render(query, SAMPLES | values))
+        try:
+            rendered = render(query, SAMPLES | values)
+        except ValueError as error:
+            refusal: str | None = f"cannot be asked: {error}"
+        else:
+            refusal = _refusal(rendered)
         if refusal is None:
             return
         refusals.append(refusal)
-    yield remark(manifest, path, f"is not PromQL: {refusals[0]}")
+    yield remark(manifest, path, refusals[0])
 
 
 def _refusal(query: str) -> str | None:
-    """Why it is not PromQL, in the parser's words; None if it is."""
+    """What is to be said of it, in the parser's words; None if it is PromQL."""
+    signs = sum(1 for _ in _NESTING.finditer(query))
+    if signs > DEEPEST:
+        return (
+            f"is not checked: it has {signs} brackets and operators, more than the {DEEPEST} that"
+            " are looked at; make a recording rule of a part of it"
+        )
+    said = _parsers_words(query)
+    return None if said is None else f"is not PromQL: {plain(said)}"
+
+
+def _parsers_words(query: str) -> str | None:
     try:
-        promql_parser.parse(query)
+        with _no_panic_shown():
+            promql_parser.parse(query)
     except ValueError as error:
         return str(error)
+    except OverflowError as error:
+        return f"a time in it is beyond what can be counted ({error})"
     except BaseException as error:
         # The parser is written in Rust: when it panics, what it raises is no Exception.
         if type(error).__name__ != "PanicException":
             raise
         return f"the parser stumbles over it ({error})"
     return None
+
+
+@contextmanager
+def _no_panic_shown() -> Iterator[None]:
+    """Keep off the terminal what a parser that panics writes there itself, past Python."""
+    try:
+        kept = os.dup(STDERR)
+    except OSError:  # there is none
+        yield
+        return
+    try:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, STDERR)
+        os.close(nowhere)
+        yield
+    finally:
+        os.dup2(kept, STDERR)
+        os.close(kept)
 
 
 def _guesses(arguments: Mapping[str, str | None]) -> Iterator[dict[str, str]]:

@@ -103,7 +103,7 @@ class Replay:
         if not any(column.rows for column in columns):
             message = (
                 f"the metrics server knows no request to {self._recording.workload} in that time;"
-                " check the namespace, the Deployments' names and --last"
+                " check the namespace, the Deployments' names, the tenant (--header) and --last"
             )
             raise Stop(message)
         first, last = columns[0].end + HOUR, columns[-1].end - self._longest / 2
@@ -112,7 +112,9 @@ class Replay:
             begins.append(first)
             first += max(self._every, self._recording.window)
         if not begins:
-            raise Stop("that is too short a past: an hour before the first release is needed")
+            needed = "an hour before the first release and half of its steps' longest times"
+            message = f"that is too short a past: {needed} have to fit into --last, like --last 24h"
+            raise Stop(message)
         return begins
 
     def _release(self, index: int, begin: datetime) -> _Release | None:

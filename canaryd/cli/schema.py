@@ -10,12 +10,11 @@ from typing import TextIO
 import click
 import orjson
 
+from canaryd.cli.access import OPTION, Server, login_from
 from canaryd.cli.edge_check import look_at_edges
-from canaryd.cli.exits import Stop
 from canaryd.cli.manifest import Manifest, Unreadable, read
-from canaryd.cli.options import example
+from canaryd.cli.options import Access, access_options, example
 from canaryd.cli.query_check import Remark, look, templates
-from canaryd.model.errors import CanarydError
 from canaryd.wire.crd import crd_files
 from canaryd.wire.objects import is_ours, mistakes
 from canaryd.wire.sentences import path_in
@@ -71,9 +70,14 @@ class Report:
     metavar="URL",
     help="Prometheus: also check that latency.le of objectives are edges of the buckets there.",
 )
+@access_options
 @click.pass_context
 def lint(
-    context: click.Context, files: Sequence[TextIO], output: str, metrics_server: str | None
+    context: click.Context,
+    files: Sequence[TextIO],
+    output: str,
+    metrics_server: str | None,
+    access: Access,
 ) -> None:
     """Check canaryd's objects in YAML FILES (- is standard input).
 
@@ -90,12 +94,14 @@ def lint(
 
     Exits with 1 when there are errors, else with 0.
     """
-    found = [one for file in files for one in read(file.name, file.read())]
-    try:
-        report = _report(found, metrics_server)
-    except CanarydError as error:
-        message = f"--metrics-server: {error}"
-        raise Stop(message) from error
+    server: Server | None = None
+    if metrics_server is not None:
+        server = Server(metrics_server, login_from(access), access, OPTION)
+    elif access.options:
+        message = f"{' and '.join(access.options)}: only with {OPTION}, or no server is asked"
+        raise click.UsageError(message)
+    found = [one for file in files for one in _read(file)]
+    report = _report(found, server)
     if output == "json":
         click.echo(orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2))
     else:
@@ -122,7 +128,17 @@ def crds(folder: Path | None) -> None:
         click.echo(f"wrote {folder / name}")
 
 
-def _report(found: Sequence[Manifest | Unreadable], server: str | None) -> Report:
+def _read(file: TextIO) -> Iterator[Manifest | Unreadable]:
+    try:
+        text = file.read()
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        yield Unreadable(file.name, line, "not readable: this is not UTF-8, save the file as that")
+        return
+    yield from read(file.name, text)
+
+
+def _report(found: Sequence[Manifest | Unreadable], server: Server | None) -> Report:
     report = Report()
     manifests = [one for one in found if isinstance(one, Manifest) and is_ours(one.document)]
     usable = templates(one for one in manifests if not mistakes(one.document))
@@ -138,7 +154,7 @@ def _report(found: Sequence[Manifest | Unreadable], server: str | None) -> Repor
     return report
 
 
-def _finding(one: Manifest, usable: Sequence[Manifest], server: str | None) -> Finding:
+def _finding(one: Manifest, usable: Sequence[Manifest], server: Server | None) -> Finding:
     errors = tuple(Mistake(one.line(path_in(said)), said) for said in mistakes(one.document))
     warnings: tuple[Remark, ...] = ()
     if not errors:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from math import isfinite
 from typing import Any
 
 import orjson
 from pydantic import ValidationError
 
 from canaryd.wire.crd import API_VERSION, BY_NAME, GROUP
-from canaryd.wire.sentences import sentences
+from canaryd.wire.explained import explained
+from canaryd.wire.sentences import path_of
 
 OWN_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
 
@@ -29,14 +31,27 @@ def mistakes(document: Mapping[str, Any]) -> tuple[str, ...]:
     if "spec" not in document:
         return (*_around(document), "spec is required")
     try:
-        kind.spec.model_validate_json(
-            orjson.dumps(document["spec"], option=orjson.OPT_NON_STR_KEYS)
-        )
+        raw = orjson.dumps(document["spec"], option=orjson.OPT_NON_STR_KEYS)
+        if endless := tuple(_endless(document["spec"], ("spec",))):
+            return (*_around(document), *endless)
+        kind.spec.model_validate_json(raw)
     except ValidationError as error:
-        return (*_around(document), *sentences(error))
+        return (*_around(document), *explained(error, kind.spec))
     except TypeError as error:  # YAML knows more than JSON
         return (*_around(document), f"spec holds what JSON cannot say: {error}")
     return _around(document)
+
+
+def _endless(value: object, path: tuple[int | str, ...]) -> Iterator[str]:
+    """Say where YAML's .inf and .nan stand, which JSON would silently leave out."""
+    if isinstance(value, float) and not isfinite(value):
+        yield f"{path_of('', path)} is {value}, which JSON cannot say: give a number with an end"
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _endless(inner, (*path, str(name)))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _endless(inner, (*path, index))
 
 
 def _around(document: Mapping[str, Any]) -> tuple[str, ...]:

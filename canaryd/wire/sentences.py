@@ -16,7 +16,7 @@ _PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
 
 def sentences(error: ValidationError, root: str = "spec") -> tuple[str, ...]:
     """Return one sentence per mistake; `root` is the path of what was parsed."""
-    return tuple(_sentence(detail, root) for detail in error.errors(include_url=False))
+    return tuple(sentence(detail, root) for detail in error.errors(include_url=False))
 
 
 def path_of(root: str, location: Iterable[int | str]) -> str:
@@ -31,7 +31,8 @@ def path_in(sentence: str) -> tuple[int | str, ...]:
     return tuple(int(index) if index else name for index, name in parts)
 
 
-def _sentence(detail: ErrorDetails, root: str) -> str:
+def sentence(detail: ErrorDetails, root: str = "spec") -> str:
+    """Say what one mistake is, as far as pydantic knows."""
     path = path_of(root, detail["loc"])
     message = detail["msg"].replace(" after validation", "")
     match detail["type"]:

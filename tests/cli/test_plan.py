@@ -5,30 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
-import yaml
 from click.testing import CliRunner, Result
 
 from canaryd.cli.main import main
 from canaryd.cli.trials import caught
 from canaryd.decide.trial import Outcome
-from tests.cli.situations import SPEC, Object
-
-
-def canary_file(folder: Path, **analysis: Any) -> Path:
-    spec = {**SPEC, "analysis": {"interval": "30s", "stepWeights": [10, 50], **analysis}}
-    document = {
-        "apiVersion": "canaryd.io/v1beta1",
-        "kind": "Canary",
-        "metadata": {"name": "podinfo", "namespace": "demo"},
-        "spec": spec,
-    }
-    path = folder / "canary.yaml"
-    path.write_text(yaml.safe_dump(document), encoding="utf-8")
-    return path
+from tests.cli.past_server import canary_file
+from tests.cli.situations import Object
 
 
 def plan(path: Path, *args: str) -> Result:
@@ -70,7 +56,9 @@ def test_the_same_seed_says_the_same(tmp_path: Path) -> None:
 def test_without_a_rate_it_says_what_to_give(tmp_path: Path) -> None:
     result = plan(canary_file(tmp_path))
     assert result.exit_code == 2
-    assert "give --rate, or --metrics-server" in result.output
+    assert (
+        "give --rate, like --rate 100 (requests per second), or --metrics-server" in result.output
+    )
 
 
 def test_options_that_would_do_nothing_are_refused(tmp_path: Path) -> None:
@@ -118,11 +106,45 @@ def test_a_mistake_in_the_file_names_the_field(tmp_path: Path) -> None:
     assert "evaluateEvery" in result.output
 
 
-@pytest.mark.parametrize("value", ["nan", "inf"])
-def test_what_is_no_number_is_wrong_usage(tmp_path: Path, value: str) -> None:
-    result = plan(canary_file(tmp_path), "--rate", value)
+@pytest.mark.parametrize(
+    ("option", "value", "right"),
+    [
+        ("--rate", "nan", "a number of at least 0.01, like 100"),
+        ("--rate", "inf", "a number of at least 0.01, like 100"),
+        ("--rate", "abc", "a number of at least 0.01, like 100"),
+        ("--rate", "0", "a number of at least 0.01, like 100"),
+        ("--error-rate", "1%", "a number from 0 to 0.5, like 0.001, which is 0.1 %"),
+        ("--error-rate", "2", "a number from 0 to 0.5, like 0.001, which is 0.1 %"),
+        ("--pods", "x", "a whole number from 1 to 1000, like 3"),
+        ("--pods", "0", "a whole number from 1 to 1000, like 3"),
+        ("--releases-per-day", "-1", "a number of at least 0, like 20"),
+        ("--rollouts", "2.5", "a whole number from 10 to 10000, like 60"),
+        ("--seed", "x", "a whole number of at least 0, like 1"),
+    ],
+)
+def test_a_wrong_number_is_told_with_a_right_one(
+    tmp_path: Path, option: str, value: str, right: str
+) -> None:
+    rate = () if option == "--rate" else ("--rate", "5")
+    result = plan(canary_file(tmp_path), *rate, option, value)
     assert result.exit_code == 2
-    assert "--rate" in result.output
+    assert f"'{option}': '{value}' is wrong: give {right}" in result.output
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        *(("--last", value) for value in ("10", "7w", "-1h", "0s", "59m", f"{10**14}d", "367d")),
+        *(("--every", value) for value in ("abc", "0s", "8d")),
+    ],
+)
+def test_a_wrong_duration_is_told_with_right_ones(tmp_path: Path, option: str, value: str) -> None:
+    path = str(canary_file(tmp_path))
+    result = CliRunner().invoke(main, ["backtest", "-f", path, option, value])
+    assert result.exit_code == 2
+    bounds = "1h to 366d" if option == "--last" else "1s to 7d"
+    words = f"'{option}': '{value}' is wrong: give a duration from {bounds}, like 90m, 24h or 7d"
+    assert words in result.output
 
 
 def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from canaryd.cli.schema import lint
+from canaryd.cli.main import main
 from canaryd.model.query import VARIABLES
 from canaryd.wire.objects import mistakes
 from tests.wire.ready import FILES, FOLDER, NAMES, asked, document, parsed
@@ -53,7 +53,7 @@ def test_every_series_is_of_the_judged_revision_where_series_have_pods(name: str
 
 
 def test_lint_has_nothing_to_say_of_them() -> None:
-    result = CliRunner().invoke(lint, [str(file) for file in FILES])
+    result = CliRunner().invoke(main, ["lint", *map(str, FILES)])
 
     assert result.exit_code == 0
     assert "warning" not in result.output

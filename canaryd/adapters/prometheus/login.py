@@ -55,17 +55,37 @@ class Login:
 ANONYMOUS = Login()
 
 
-def login_of(server: MetricsServer, secret: Mapping[str, str]) -> Login:
-    """Join what the spec and the Secret say; raises RefusedError naming the field or key."""
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What the parts of a login are called where somebody wrote them; words name them so."""
+
+    header: str
+    """A header; {} is its name."""
+    instead: str
+    """What to do instead of a login in a header."""
+    token: str
+    ca: str
+
+
+def login_of(
+    server: MetricsServer, secret: Mapping[str, str], called: Called | None = None
+) -> Login:
+    """Join what the spec and the Secret say; raises RefusedError naming the field or key.
+
+    What was written elsewhere than in spec and Secret is `called` something else.
+    """
+    where = f"Secret {server.secret}"
+    if called is None:
+        header, instead = "metricsServer.headers[{}]", "put a login into the Secret"
+        called = Called(header, instead, f"{where}: {TOKEN}", f"{where}: {CA}")
     headers = dict(server.headers)
     for name, value in headers.items():
-        _check_header(name, value)
-    where = f"Secret {server.secret}"
-    if authorization := _authorization(secret, where):
+        _check_header(name, value, called)
+    if authorization := _authorization(secret, where, called):
         headers["Authorization"] = authorization
     ca = secret.get(CA)
     if ca is not None:
-        _check_ca(ca, where)
+        _check_ca(ca, called)
     encoded = (authorization or "").partition(" ")[2]
     texts = (*(secret[key] for key in (TOKEN, PASSWORD) if key in secret), encoded)
     # A short one would be found in innocent text as well, and hiding it would show that.
@@ -73,25 +93,26 @@ def login_of(server: MetricsServer, secret: Mapping[str, str]) -> Login:
     return Login(headers, ca, hidden)
 
 
-def _check_header(name: str, value: str) -> None:
+def _check_header(name: str, value: str, called: Called) -> None:
     lower = name.lower()
     if lower in _RESERVED or lower.startswith("content-"):
-        told = "put a login into the Secret" if lower == "authorization" else "remove it"
-        message = f"metricsServer.headers[{name}] is set by canaryd itself: {told}"
+        told = called.instead if lower == "authorization" else "remove it"
+        message = f"{called.header.format(name)} is set by canaryd itself: {told}"
         raise RefusedError(message)
     if not _NAME.fullmatch(name) or not _TEXT.fullmatch(value):
-        message = f"metricsServer.headers[{name!r}] is not a header that HTTP can carry: mend it"
+        shown = called.header.format(repr(name))
+        message = f"{shown} is not a header that HTTP can carry: mend it"
         raise RefusedError(message)
 
 
-def _authorization(secret: Mapping[str, str], where: str) -> str | None:
+def _authorization(secret: Mapping[str, str], where: str, called: Called) -> str | None:
     token, username = secret.get(TOKEN), secret.get(USERNAME)
     if token is not None and username is not None:
         message = f"{where} has both {TOKEN} and {USERNAME}: keep one of them"
         raise RefusedError(message)
     if token is not None:
         if not token or not token.isascii() or not token.isprintable():
-            message = f"{where}: {TOKEN} is empty or holds what a header cannot carry: mend it"
+            message = f"{called.token} is empty or holds what a header cannot carry: mend it"
             raise RefusedError(message)
         return f"Bearer {token}"
     if username is not None:
@@ -103,9 +124,9 @@ def _authorization(secret: Mapping[str, str], where: str) -> str | None:
     return None
 
 
-def _check_ca(ca: str, where: str) -> None:
+def _check_ca(ca: str, called: Called) -> None:
     try:
         ssl.create_default_context(cadata=ca or "none")
     except (ssl.SSLError, ValueError):
-        message = f"{where}: {CA} holds no certificates in PEM form: mend it"
+        message = f"{called.ca} holds no certificates in PEM form: mend it"
         raise RefusedError(message) from None

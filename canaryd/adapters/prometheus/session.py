@@ -21,7 +21,13 @@ import orjson
 import urllib3
 from typing_extensions import Buffer, override
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, ProtocolError
+from urllib3.exceptions import (
+    HTTPError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    SSLError,
+)
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
 from canaryd.adapters.prometheus.login import ANONYMOUS, Login
@@ -31,7 +37,12 @@ MAX_BYTES = 8 << 20
 """No sane answer to one of our queries is larger."""
 
 LONGEST_TYPE = 100
-_NO_ADDRESS = "the metrics server's address is not an http:// or https:// address"
+UNTRUSTED = "its certificate is not trusted"
+"""So words say it whose server may be another one."""
+_NO_ADDRESS = (
+    "the metrics server's address is not an http:// or https:// address, like"
+    " http://prometheus:9090"
+)
 
 
 class TransportError(Exception):
@@ -253,9 +264,20 @@ class Exchange:
             error = error.reason
         if isinstance(error, NewConnectionError):
             return f"no connection: {error.__cause__ or 'refused'}"
+        if isinstance(error, SSLError):
+            return _no_tls(error)
         if isinstance(error, TimeoutError | PoolTimeoutError):
             return f"no whole answer within {self._deadline:g} s"
         if isinstance(error, HTTPException | ProtocolError):  # quotes what came, whatever it is
             return f"the answer was cut off, or no HTTP ({type(error).__name__})"
         text = str(error).replace("\n", " ")[:160]
         return f"the answer was cut off ({type(error).__name__}: {text})"
+
+
+def _no_tls(error: SSLError) -> str:
+    """Say why there is no connection over TLS."""
+    cause = error.args[0] if error.args else None
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"{UNTRUSTED} (certificate verify failed: {cause.verify_message})"
+    reason = cause.reason if isinstance(cause, ssl.SSLError) else None
+    return f"no connection over TLS ({reason or type(cause).__name__})"

@@ -1,0 +1,197 @@
+"""How a command that has no cluster reaches a metrics server: its address, login and advice.
+
+What the daemon reads from a Secret comes from files here; the login itself is the daemon's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import overload
+
+from canaryd.adapters.prometheus.login import (
+    CA,
+    PASSWORD,
+    TOKEN,
+    USERNAME,
+    Called,
+    Login,
+    login_of,
+)
+from canaryd.adapters.prometheus.metrics import DEADLINE, PrometheusMetrics
+from canaryd.adapters.prometheus.session import UNTRUSTED
+from canaryd.cli.exits import Stop
+from canaryd.cli.options import Access
+from canaryd.model.errors import CanarydError
+from canaryd.model.gates import MetricsServer
+from canaryd.model.spec import Spec
+from canaryd.ports import Clock
+
+OPTION, FIELD = "--metrics-server", "spec.analysis.metricsServer"
+EXAMPLE = f"{OPTION} http://localhost:9090"
+LARGEST = 1 << 20
+"""No file with a login or certificates has more bytes."""
+LOGIN = "--bearer-token-file FILE, or --username NAME and --password-file FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A metrics server, how to get in, and where its address was written."""
+
+    address: str = field(repr=False)  # may hold a login
+    login: Login
+    access: Access
+    written: str
+    """The option or the field that names it; empty: none does."""
+    delay: timedelta = timedelta()
+
+    def opened(self, clock: Clock, *, deadline: timedelta = DEADLINE) -> PrometheusMetrics:
+        """A client of it, to be closed; ends the command when the address is none."""
+        try:
+            return PrometheusMetrics(
+                self.address,
+                clock=clock,
+                counted=lambda _: None,
+                deadline=deadline,
+                login=self.login,
+            )
+        except CanarydError as error:
+            message = f"{self.written or OPTION}: {error}"
+            raise Stop(message) from error
+
+    def advice(self, detail: str) -> str:
+        """What to do about an answer that is none: the end of a sentence that tells the detail."""
+        if UNTRUSTED in detail:
+            told = self._about_certificate(detail)
+        elif _answered(detail, 401, 403):
+            told = self._about_login()
+        elif _answered(detail, 301, 302, 303, 307, 308) or "not JSON" in detail:
+            told = (
+                "that may be a page to log in at: give the address of the API itself with "
+                f"{OPTION}, and a login with {LOGIN}"
+            )
+        elif _answered(detail, 404, 405):
+            told = f"{self.written or OPTION} goes as far as before /api/v1, like {EXAMPLE}"
+        elif "gave no answer" in detail:
+            told = self._about_address()
+        else:
+            return ""
+        return f"; {told}"
+
+    def _about_certificate(self, detail: str) -> str:
+        if "expired" in detail:
+            return "it has to be renewed where the server runs"
+        if "not valid for" in detail:
+            return f"give an address with a name that stands in the certificate, with {OPTION}"
+        if self.access.ca_file is not None:
+            return f"{self.access.ca_file} of --ca-file is not the authority that signed it"
+        return "give the authority that signed it with --ca-file FILE"
+
+    def _about_login(self) -> str:
+        login = [name for name in self.access.options if name not in {"--header", "--ca-file"}]
+        if login:
+            return (
+                f"it does not accept what {' and '.join(login)} gave: look whether that is still "
+                "good and may query; a tenant is given with --header 'X-Scope-OrgID: team'"
+            )
+        return f"give a login with {LOGIN}; a tenant with --header 'X-Scope-OrgID: team'"
+
+    def _about_address(self) -> str:
+        if self.written == OPTION:
+            return f"look whether the address in {OPTION} is right, and reached from here"
+        if self.written == FIELD:
+            return (
+                f"the address is that of {FIELD}, which may be known in the cluster only: forward "
+                f"a port to it and give {OPTION}, like {EXAMPLE}"
+            )
+        return f"give its address with {OPTION}, like {EXAMPLE}"
+
+
+def _answered(detail: str, *statuses: int) -> bool:
+    return any(f"answered {status}" in detail for status in statuses)
+
+
+@overload
+def server_of(spec: Spec, address: str | None, access: Access, *, otherwise: str) -> Server: ...
+
+
+@overload
+def server_of(spec: Spec, address: str | None, access: Access) -> Server | None: ...
+
+
+def server_of(
+    spec: Spec, address: str | None, access: Access, *, otherwise: str | None = None
+) -> Server | None:
+    """The server at that address, else the Canary's own, else `otherwise`; None: none is named.
+
+    Ends the command where a file cannot be used, or where the Canary's login is in a Secret and
+    none was given. Headers are those of the Canary only for the Canary's own server.
+    """
+    named = spec.analysis.server
+    delay = named.delay if named else timedelta()
+    if address is None and named is not None:
+        if named.secret is not None and not _lets_in(access):
+            message = (
+                f"{FIELD}.secretRef: the login is in Secret {named.secret}, which is not read "
+                f"without a cluster: give it with {LOGIN}; --ca-file FILE is for its ca.crt"
+            )
+            raise Stop(message)
+        login = login_from(access, named.headers)
+        return Server(named.address, login, access, FIELD, delay)
+    chosen = otherwise if address is None else address
+    if chosen is None:
+        return None
+    return Server(chosen, login_from(access), access, OPTION if address is not None else "", delay)
+
+
+def login_from(access: Access, headers: Mapping[str, str] | None = None) -> Login:
+    """The login that options say, with these headers besides; ends the command when it is none."""
+    called = Called(
+        header="--header {}",
+        instead=f"give {LOGIN}",
+        token=f"--bearer-token-file {access.bearer_token_file}",
+        ca=f"--ca-file {access.ca_file}",
+    )
+    own = {name.lower() for name, _ in access.headers}
+    kept = {name: text for name, text in (headers or {}).items() if name.lower() not in own}
+    files = {
+        TOKEN: ("--bearer-token-file", "the token", access.bearer_token_file),
+        PASSWORD: ("--password-file", "the password", access.password_file),
+        CA: ("--ca-file", "certificates in PEM form", access.ca_file),
+    }
+    secret = {
+        key: _read(f"{option} {path}", what, path)
+        for key, (option, what, path) in files.items()
+        if path is not None
+    }
+    if access.username is not None:
+        secret[USERNAME] = access.username
+    try:
+        return login_of(MetricsServer("", None, kept | dict(access.headers)), secret, called)
+    except CanarydError as error:
+        raise Stop(str(error)) from error
+
+
+def _lets_in(access: Access) -> bool:
+    """Whether anything is given of what Secrets hold."""
+    return bool(set(access.options) - {"--header"})
+
+
+def _read(file: str, what: str, path: str) -> str:
+    """The text of a file, without the line's end; never shown in words."""
+    try:
+        with Path(path).open("rb") as opened:
+            content = opened.read(LARGEST + 1)
+        text = content.decode().strip()
+    except UnicodeDecodeError:
+        wrong = "holds no text"
+    except OSError as error:
+        wrong = f"cannot be read ({error.strerror})"
+    else:
+        if text and len(content) <= LARGEST:
+            return text
+        wrong = "is empty" if not text else f"is larger than {LARGEST >> 20} MiB"
+    message = f"{file} {wrong}: it has to hold {what}"
+    raise Stop(message)
