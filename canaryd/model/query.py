@@ -19,6 +19,8 @@ VARIABLES = (
 )
 """What a query may ask for; the CRD refuses everything else."""
 
+LONGEST = 8192
+"""So many characters may a query have, variables filled in: servers parse longer ones for long."""
 OPENING = "{{"
 WELL_FORMED = rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}})*\{{?"
 """The pattern of queries in which every `{{` begins a variable that there is (Python and RE2)."""
@@ -45,7 +47,10 @@ def own_variables(query: str) -> frozenset[str]:
 
 
 def render(query: str, variables: Mapping[str, str]) -> str:
-    """Fill the variables in, escaped as PromQL strings; raises ValueError naming an unknown one."""
+    """Fill the variables in, escaped as PromQL strings.
+
+    Raises ValueError naming an unknown one, or when what comes out is too long.
+    """
     known = ", ".join(sorted(variables)) or "none"
 
     def value(found: re.Match[str]) -> str:
@@ -57,7 +62,14 @@ def render(query: str, variables: Mapping[str, str]) -> str:
 
     if OPENING in _VARIABLE.sub("", query):
         raise ValueError("the query has a {{ without its }}: close it, like {{ namespace }}")
-    return _VARIABLE.sub(value, query)
+    rendered = _VARIABLE.sub(value, query)
+    if len(rendered) > LONGEST:
+        message = (
+            f"the query has {len(rendered)} characters once its variables are filled in, more than"
+            f" the {LONGEST} that may be asked: shorten it or the values"
+        )
+        raise ValueError(message)
+    return rendered
 
 
 def promql_duration(span: timedelta) -> str:

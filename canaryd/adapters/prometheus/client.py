@@ -14,7 +14,7 @@ import structlog
 from prometheus_api_client.exceptions import PrometheusApiClientException
 from prometheus_api_client.prometheus_connect import PrometheusConnect
 
-from canaryd.adapters.prometheus.answers import Trouble, unavailable
+from canaryd.adapters.prometheus.answers import Reading, Trouble, unavailable
 from canaryd.adapters.prometheus.breaker import Breaker
 from canaryd.adapters.prometheus.session import (
     Exchange,
@@ -24,6 +24,8 @@ from canaryd.adapters.prometheus.session import (
     TransportError,
 )
 from canaryd.adapters.prometheus.threads import Share
+from canaryd.model.answered import Answered
+from canaryd.model.query import promql_duration
 from canaryd.ports import Clock
 
 _log = structlog.stdlib.get_logger("canaryd.prometheus")
@@ -31,6 +33,9 @@ _T = TypeVar("_T")
 
 LONGER = 6
 """So many times longer than an instant may a range of the past take: once per rollout."""
+SOONER = 0.9
+"""The server gives a query up after this part of our patience: it can still say so, and a slow
+query is not taken for a server that does not answer."""
 FAILURES = 3
 """So many failures in a row, and the server is spared."""
 
@@ -64,6 +69,7 @@ class Client:
     async def ask(self, inquiry: Inquiry, read: Callable[[Reply], _T]) -> _T | Trouble:
         """Ask once; the answer is read in the same thread."""
         begun = threading.Event()
+        before = self._breaker.answers
 
         def work() -> _T | Trouble:
             begun.set()
@@ -76,7 +82,7 @@ class Client:
         except TimeoutError:
             if not begun.is_set():
                 return self._away("not asked, all threads wait for servers that do not answer")
-            self._breaker.note(answered=False)
+            self._breaker.note(answered=False, before=before)
             return self._away(f"no answer within {2 * self._patience(inquiry):g} s")
         except RuntimeError:
             return self._away("not asked, canaryd is stopping")
@@ -87,8 +93,12 @@ class Client:
 
     def _ask(self, inquiry: Inquiry, read: Callable[[Reply], _T]) -> _T | Trouble:
         """Ask once; in a thread."""
+        if not _is_text(inquiry.query):
+            detail = "the query cannot be sent: it holds half a character (a lone surrogate)"
+            return Trouble(Reading(Answered.REFUSED, detail=detail))
         if not self._breaker.admits():
             return self._away(f"not asked, it did not answer the last {FAILURES} times")
+        before = self._breaker.answers
         exchange = Exchange(self.server, self._patience(inquiry))
         answered = False
         try:
@@ -106,7 +116,7 @@ class Client:
             return self._away(type(error).__name__)
         finally:
             self._share.proven = answered
-            self._breaker.note(answered=answered)
+            self._breaker.note(answered=answered, before=before)
         if exchange.reply is None:
             return self._away("the client sent nothing")
         self.login_refused = exchange.reply.status_code in {401, 403}
@@ -117,7 +127,7 @@ class Client:
 
     def _send(self, inquiry: Inquiry, exchange: Exchange) -> None:
         client = PrometheusConnect(self.server.url, session=cast("Any", exchange), method="POST")
-        params = {"timeout": f"{self._patience(inquiry):g}s"}
+        params = {"timeout": promql_duration(timedelta(seconds=SOONER * self._patience(inquiry)))}
         if inquiry.at is None:
             client.custom_query(inquiry.query, params)
         elif inquiry.span is None:
@@ -146,6 +156,15 @@ class Client:
 
     def _away(self, why: str, *, too_much: bool = False) -> Trouble:
         return unavailable(f"{self.server.shown} gave no answer: {why}", too_much=too_much)
+
+
+def _is_text(query: str) -> bool:
+    """Whether it can be written as UTF-8."""
+    try:
+        query.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _stamp(at: datetime) -> str:
