@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import exp, inf, log
 from typing import assert_never
 
+from canaryd.decide.binomial import fraction_interval
 from canaryd.decide.evidence import ratio_interval
 from canaryd.decide.narrate import number
 from canaryd.decide.strands import against, worst
@@ -38,7 +39,7 @@ def side(who: str, bad: float, of: float) -> str:
 
 
 def counts(tally: Tally) -> str:
-    """Say both sides' counts and how many times worse the canary is."""
+    """Say both sides' counts and how many times worse the canary is than the primary."""
     both = (
         f"{side('canary', tally.canary_bad, tally.canary)} vs "
         f"{side('primary', tally.primary_bad, tally.primary)}"
@@ -65,6 +66,20 @@ def excluded(ends: tuple[float, float]) -> str:
     return f" ({100 * LEVEL:g} % interval {number(low, 2)}x to {number(high, 2)}x)"
 
 
+def fractions(tally: Tally, dispersion: float) -> tuple[float, float]:
+    """Between which fractions the canary's own lies, whatever the primary's: Clopper-Pearson."""
+    return fraction_interval(tally.canary_bad, tally.canary, LEVEL, phi=dispersion)
+
+
+def own(tally: Tally, dispersion: float, *, with_interval: bool) -> str:
+    """Say the canary's counts and what they leave open; the primary's after them, uncompared."""
+    canary = side("canary", tally.canary_bad, tally.canary)
+    if with_interval and tally.canary:
+        low, high = fractions(tally, dispersion)
+        canary += f" ({100 * LEVEL:g} % interval {percent(low)} to {percent(high)})"
+    return f"{canary}, {side('primary', tally.primary_bad, tally.primary)}"
+
+
 def odds(log_e: float) -> str:
     """Say evidence as odds."""
     if log_e > log(SAID_MOST):
@@ -84,13 +99,18 @@ def demanded(gate: EvidenceGate) -> str:
     match gate:
         case Compare(tolerance=limit):
             return f"it is worse than tolerated ({bound(limit)})"
-        case Objective(most=most, counted=Counted.ERRORS):
-            return f"it misses its objective (at most {percent(most)} failed)"
-        case Objective(most=most, edge=edge):
-            slow = f"slower than {number(edge or 0)} ms"
-            return f"it misses its objective (at most {percent(most)} {slow})"
+        case Objective():
+            return f"it misses {objective(gate)}"
         case _:
             assert_never(gate)
+
+
+def objective(gate: Objective) -> str:
+    """Name what the canary itself must keep to."""
+    wrong = "failed"
+    if gate.counted is Counted.LATENCY:
+        wrong = f"slower than {number(gate.edge or 0)} ms"
+    return f"its objective (at most {percent(gate.most)} {wrong})"
 
 
 def what(gate: EvidenceGate, strand: Strand | None) -> str:
@@ -106,14 +126,22 @@ def weighed(gate: EvidenceGate, state: GateEvidence, scales: Scales, *, with_int
     if strand is None:
         return f"{gate.name}: not known yet which latencies tell; no bucket edge to compare at"
     total, uneven = strand.total, scales.dispersion(strand.edge)
-    between = ""
-    if with_interval and isinstance(gate, Compare):
-        between = excluded(interval(total, uneven))
     return (
-        f"{what(gate, strand)}: {counts(total)}{between}; evidence {odds(against(state))} that "
-        f"{demanded(gate)}, rollback at {odds(rollback_at(scales.rules))}"
-        f"{tempered(scales, uneven)}"
+        f"{what(gate, strand)}: {seen(gate, total, uneven, with_interval=with_interval)}; "
+        f"evidence {odds(against(state))} that {demanded(gate)}, "
+        f"rollback at {odds(rollback_at(scales.rules))}{tempered(scales, uneven)}"
     )
+
+
+def seen(gate: EvidenceGate, total: Tally, uneven: float, *, with_interval: bool) -> str:
+    """Say what was counted, and between what the interval leaves the truth to lie."""
+    match gate:
+        case Compare():
+            return counts(total) + (excluded(interval(total, uneven)) if with_interval else "")
+        case Objective():
+            return own(total, uneven, with_interval=with_interval)
+        case _:
+            assert_never(gate)
 
 
 def tempered(scales: Scales, uneven: float) -> str:
@@ -160,9 +188,27 @@ def inconclusive(gate: EvidenceGate, state: GateEvidence, scales: Scales) -> str
     strand = worst(state)
     if strand is None:
         return f"{gate.name}: nothing could be compared"
-    total = strand.total
-    if isinstance(gate, Objective):
-        return f"{what(gate, strand)}: {side('canary', total.canary_bad, total.canary)}"
-    _, high = interval(total, scales.dispersion(strand.edge))
-    open_to = "excludes nothing yet" if high == inf else f"excludes more than {number(high, 2)}x"
-    return f"{what(gate, strand)}: {counts(total)}, {open_to}"
+    total, uneven = strand.total, scales.dispersion(strand.edge)
+    found = seen(gate, total, uneven, with_interval=False)
+    match gate:
+        case Compare():
+            _, high = interval(total, uneven)
+            open_to = "nothing yet" if high == inf else f"more than {number(high, 2)}x"
+        case Objective():
+            open_to = ruled_out(gate, fractions(total, uneven))
+        case _:
+            assert_never(gate)
+    return f"{what(gate, strand)}: {found}, excludes {open_to}"
+
+
+def ruled_out(gate: Objective, ends: tuple[float, float]) -> str:
+    """Say which fractions of the canary's are excluded, and on which side its objective lies."""
+    low, high = ends
+    aim = objective(gate)
+    if low > gate.most:
+        return f"less than {percent(low)}, and with it {aim}"
+    if high == 1:
+        return "nothing yet"
+    if high <= gate.most:
+        return f"more than {percent(high)}, and so that it misses {aim}"
+    return f"more than {percent(high)}, but not yet that it misses {aim}"

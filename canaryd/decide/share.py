@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from math import sqrt
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
-from canaryd.model.evidence import Tally
+from canaryd.decide.unfollowed import Facts, probably
+from canaryd.model.evidence import Evidence, Tally
 from canaryd.model.status import HoldReason
 
 SURE = 3.2905
@@ -38,34 +40,44 @@ def traffic_follows(draft: Draft) -> Draft:
         return draft
     message = (
         f"{draft.canary.name} got {say.percent(seen.canary / total)} of the requests "
-        f"({say.count(seen.canary)} of {say.count(total)}) at a weight of {weight} %: "
-        f"{probably(draft, seen)}"
+        f"({say.count(seen.canary)} of {say.count(total)}) at a weight of {weight} %"
+        f"{age_of_weight(draft)}: {probably(facts(draft, seen, (low, high)))}"
     )
     return draft.hold(HoldReason.TRAFFIC_NOT_FOLLOWING, message)
 
 
-def probably(draft: Draft, seen: Tally) -> str:
-    """Say what the cause probably is, the likeliest one first, and what to look at."""
-    before = share_before(draft)
-    total = seen.canary + seen.primary
-    low, high = share_interval(seen.canary, total)
-    route = draft.snap.spec.virtual_service
-    if seen.canary == 0:
-        return (
-            f"probably its pods have no sidecar, refuse the callers' mTLS, the subset's labels "
-            "match none of them, or istiod does not push; look at istioctl proxy-config endpoints "
-            f"for {draft.canary.name}, and at istioctl proxy-status"
-        )
-    if low <= before <= high:
-        return (
-            f"that is the share before the last change ({narrate.number(100 * before)} %), so "
-            "probably istiod does not push, or the proxies refuse what it pushes; look at "
-            f"istioctl proxy-status, and at istiod's log for VirtualService {route}"
-        )
-    return (
-        f"probably requests reach it past VirtualService {route} (another host, gateway or route), "
-        "or callers have no sidecar; look at istioctl proxy-config routes of a caller"
+def age_of_weight(draft: Draft) -> str:
+    """Say how old the weight was when the last of these requests were counted."""
+    evidence, skew = sure(draft.status.evidence), draft.snap.counting.skew or timedelta()
+    if not evidence.changes:
+        return ""
+    age = evidence.counted_until - skew - max(evidence.changes)
+    return f", {narrate.span(timedelta(seconds=round(age.total_seconds())))} after it was written"
+
+
+def facts(draft: Draft, seen: Tally, between: tuple[float, float]) -> Facts:
+    """What a cause is chosen by."""
+    spec, labels = draft.snap.spec, draft.routing.labels
+    return Facts(
+        canary=draft.canary,
+        primary=draft.primary,
+        slot=spec.slot(draft.slot),
+        seen=seen,
+        between=between,
+        before=share_before(draft),
+        weight=draft.status.canary_weight,
+        route=spec.virtual_service,
+        reporter=spec.analysis.evidence.reporter,
+        answered=answered(sure(draft.status.evidence)),
+        canary_labels=labels.get(draft.slot),
+        primary_labels=labels.get(sure(draft.status.primary_slot)),
+        ways=tuple(advice.message for advice in draft.routing.advice),
     )
+
+
+def answered(evidence: Evidence) -> float:
+    """How many requests the canary has answered in this rollout, as far as gates counted them."""
+    return max((s.total.canary for gate in evidence.gates for s in gate.strands), default=0.0)
 
 
 def share_before(draft: Draft) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from tests.cluster.daemon import Daemon
 from tests.cluster.hour import load_hour
 from tests.cluster.release import Release
 from tests.world.faults import Status
+from tests.world.plan import PROMETHEUS
+from tests.world.prometheus import ask
 from tests.world.world import World
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(400)]
@@ -23,6 +26,10 @@ SETTINGS = {
     "CANARYD_SHARE_SETTLES": "PT6S",
 }
 RATE = 150
+FROZEN = (
+    "probably istiod does not push, or the callers' proxies refuse what it pushes, because that is "
+    "the share before the last change (0 %)"
+)
 
 
 @pytest.fixture
@@ -56,6 +63,40 @@ def counted_on(judged: Release) -> dict[str, Any]:
         lambda status: status.get("evidence", {}).get("countedUntil", "~") > stood,
         "counting to go on",
     )
+
+
+def taken_in(status: dict[str, Any]) -> int:
+    """How many tiles have been taken in: those that counted, and those that were refused."""
+    evidence = status["evidence"]
+    return int(evidence.get("tiles", 0) + evidence.get("refused", {}).get("count", 0))
+
+
+def requests_counted(status: dict[str, Any]) -> float:
+    """The canary's requests that the errors gate rests on."""
+    (errors,) = (gate for gate in status["evidence"]["gates"] if gate["name"] == "errors")
+    (strand,) = errors["strands"]
+    return float(sum(canary for _, canary, _, _ in strand["steps"]))
+
+
+def assert_contiguous(judged: Release, before: dict[str, Any], after: dict[str, Any]) -> None:
+    """No gap and no tile twice between two statuses without a change of the weight between them.
+
+    As many tiles were taken in as fit between; and what they counted is what the proxies' counters
+    grew by from the end of the one to the end of the other, by Prometheus' own books.
+    """
+    start, end = (
+        datetime.fromisoformat(status["evidence"]["countedUntil"]) for status in (before, after)
+    )
+    tiles = (end - start) / timedelta(seconds=after["evidence"]["window"])
+    assert taken_in(after) - taken_in(before) == tiles
+    assert after["evidence"].get("refused") == before["evidence"].get("refused"), "a tile refused"
+    pods = f"podinfo-v2-{after['rollout']['revision']}-.*"
+    query = (
+        f'sum(istio_requests_total{{reporter="destination",pod=~"{pods}",'
+        f'destination_workload_namespace="{judged.namespace}"}})'
+    )
+    books = [ask(PROMETHEUS, query, at.timestamp())[0].value for at in (start, end)]
+    assert requests_counted(after) - requests_counted(before) == books[1] - books[0] > 0
 
 
 def test_a_healthy_release_is_promoted_through_an_outage_that_both_sides_share(
@@ -106,7 +147,11 @@ def test_a_frozen_mesh_is_told_apart_from_a_canary_without_requests(judged: Rele
         mesh.suspend()
         try:
             status = judged.wait_hold("TrafficNotFollowing", 120)
-            assert "istiod does not push" in status["hold"]["message"]
+            said = status["hold"]["message"]
+            assert said.startswith("podinfo-v2 got 0 % of the requests (0 of ")
+            assert " at a weight of 30 %, " in said
+            assert f": {FROZEN}; look at istioctl proxy-status, and at istiod's log" in said
+            assert "known to be right: its pods (2 of 2 are ready) and their labels" in said
             assert status["canaryWeight"] == 30, "nothing rises"
         finally:
             mesh.resume()
@@ -114,20 +159,26 @@ def test_a_frozen_mesh_is_told_apart_from_a_canary_without_requests(judged: Rele
 
 
 def test_counts_of_an_outage_of_prometheus_are_made_up_for(judged: Release) -> None:
+    """Paused, so that no rise comes between: every interval until the end must be taken in once."""
     with judged.world.load(rate=RATE, host=judged.host):
         judged.push("6.7.2", error_rate=0.01)
         judged.wait_weight(30)
-        judged.wait(lambda status: status.get("evidence", {}).get("tiles"), "a counted tile")
-        with judged.daemon.metrics.fault(Status(503)):
-            status = judged.wait_hold("MetricsUnavailable")
-            before = status["evidence"]
-        judged.wait(
+        judged.ask("pause")
+        before = judged.wait(
             lambda status: (
-                status.get("primarySlot") == "v2"
-                or status.get("evidence", {}).get("tiles", 0) >= before["tiles"] + 3
+                status.get("rollout", {}).get("paused")
+                and status.get("evidence", {}).get("tiles", 0) >= 2
             ),
-            "the missed tiles",
+            "two counted tiles in a rollout that is paused",
         )
+        with judged.daemon.metrics.fault(Status(503)):
+            away = judged.wait_hold("MetricsUnavailable")
+        after = judged.wait(
+            lambda status: taken_in(status) >= taken_in(away) + 4, "the missed tiles", 120
+        )
+        assert after["canaryWeight"] == before["canaryWeight"] == 30
+        assert_contiguous(judged, before, after)
+        judged.ask("resume")
         judged.wait(lambda status: status.get("primarySlot") == "v2", "promotion", 240)
     assert not judged.told("RolledBack")
 

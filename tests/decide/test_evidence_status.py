@@ -184,10 +184,13 @@ def test_the_words_on_an_unknown_dispersion_say_when_it_will_be_known() -> None:
         )
 
 
-def test_an_objective_that_time_alone_passed_says_what_was_seen() -> None:
+def test_an_objective_that_time_alone_passed_says_what_it_excludes() -> None:
     snap = weighed(*tiles(*range(31), canary=(0, 1), primary=(0, 9)), gates=(SLO,))
     news = decide(snap, after(311)).tidings
-    assert news[0].sentence.endswith("inconclusive: slo: canary 0 % (0 of 31)")
+    assert news[0].sentence.endswith(
+        "inconclusive: slo: canary 0 % (0 of 31), primary 0 % (0 of 279), excludes more than 15.7 "
+        "%, but not yet that it misses its objective (at most 2 % failed)"
+    )
 
 
 def test_a_comparison_that_excludes_something_says_what() -> None:

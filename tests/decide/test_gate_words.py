@@ -94,16 +94,34 @@ SENTENCES: dict[str, tuple[EvidenceGate, Background | None, int, dict[str, Any],
         EVEN,
         3,
         {"canary": (5, 100)},
-        "slo: canary 5 % (15 of 300) vs primary 1 % (27 of 2,700): 5x; evidence 23:1 that it "
-        "misses its objective (at most 2 % failed), rollback at 100:1",
+        "slo: canary 5 % (15 of 300) (99 % interval 2.33 % to 9.18 %), primary 1 % (27 of 2,700); "
+        "evidence 23:1 that it misses its objective (at most 2 % failed), rollback at 100:1",
+    ),
+    "an objective is looked at where the primary's pods differ": (
+        SLO,
+        UNEVEN,
+        3,
+        {"canary": (5, 100)},
+        "slo: canary 5 % (15 of 300) (99 % interval 1.3 % to 12.5 %), primary 1 % (27 of 2,700); "
+        "evidence 2:1 that it misses its objective (at most 2 % failed), rollback at 100:1, "
+        "dispersion 2.5",
+    ),
+    "nobody called the canary that has an objective": (
+        SLO,
+        EVEN,
+        2,
+        {"canary": (0, 0), "primary": (9, 900)},
+        "slo: canary no requests, primary 1 % (18 of 1,800); evidence 1:1 that it misses its "
+        "objective (at most 2 % failed), rollback at 100:1",
     ),
     "an objective for slow requests is missed": (
         SLOW,
         EVEN,
         3,
         {"slow": (9, 9)},
-        "slow above 100 ms: canary 9 % (27 of 300) vs primary 1 % (27 of 2,700): 9x; evidence 11:1"
-        " that it misses its objective (at most 5 % slower than 100 ms), rollback at 100:1",
+        "slow above 100 ms: canary 9 % (27 of 300) (99 % interval 5.26 % to 14.1 %), primary 1 % "
+        "(27 of 2,700); evidence 11:1 that it misses its objective (at most 5 % slower than 100 "
+        "ms), rollback at 100:1",
     ),
     "the odds are beyond words": (
         ERRORS,

@@ -8,13 +8,17 @@ from typing import Any
 import pytest
 
 from canaryd.decide.engine import decide
+from canaryd.decide.weigh import take_in
 from canaryd.model.evidence import Tally
-from canaryd.model.snapshot import Snapshot
+from canaryd.model.snapshot import Advice, Snapshot
 from canaryd.model.status import HoldReason
 from canaryd.model.tile import Row, Tile
 from tests.decide.build import (
     RATE,
+    V1,
+    V2,
     held,
+    sec,
     told,
     weights,
 )
@@ -27,6 +31,7 @@ from tests.decide.counted import (
     judged_by,
     weighed,
 )
+from tests.decide.scales import scales
 
 
 def share(canary: float, primary: float, **changes: Any) -> Snapshot:
@@ -60,34 +65,71 @@ PROBABLE = [
     (
         0,
         (0, 1000),
-        "podinfo-v2 got 0 % of the requests (0 of 1,000) at a weight of 10 %: probably its pods "
-        "have no sidecar, refuse the callers' mTLS, the subset's labels match none of them, or "
-        "istiod does not push; look at istioctl proxy-config endpoints for podinfo-v2, and at "
-        "istioctl proxy-status",
+        "podinfo-v2 got 0 % of the requests (0 of 1,000) at a weight of 10 %, 41s after it was "
+        "written: probably istiod does not push, or the callers' proxies refuse what it pushes, "
+        "because that is the share before the last change (0 %); look at istioctl proxy-status, "
+        "and at istiod's log for VirtualService podinfo; less likely its pods have no sidecar, so "
+        "that nobody counts what they get, or its pods refuse the callers' mTLS; known to be "
+        "right: its pods (3 of 3 are ready) and their labels (subset v2 selects them)",
     ),
     (
         1,
         (100, 900),
-        "podinfo-v2 got 10 % of the requests (100 of 1,000) at a weight of 50 %: that is the share "
-        "before the last change (10 %), so probably istiod does not push, or the proxies refuse "
-        "what it pushes; look at istioctl proxy-status, and at istiod's log for VirtualService "
-        "podinfo",
+        "podinfo-v2 got 10 % of the requests (100 of 1,000) at a weight of 50 %, 41s after it was "
+        "written: probably istiod does not push, or the callers' proxies refuse what it pushes, "
+        "because that is the share before the last change (10 %); look at istioctl proxy-status, "
+        "and at istiod's log for VirtualService podinfo; less likely requests pass VirtualService "
+        "podinfo by (another host, gateway or route, or callers without a sidecar)",
     ),
     (
         0,
         (500, 500),
-        "podinfo-v2 got 50 % of the requests (500 of 1,000) at a weight of 10 %: probably requests "
-        "reach it past VirtualService podinfo (another host, gateway or route), or callers have no "
-        "sidecar; look at istioctl proxy-config routes of a caller",
+        "podinfo-v2 got 50 % of the requests (500 of 1,000) at a weight of 10 %, 41s after it was "
+        "written: probably a Service spreads the requests over all pods, past VirtualService "
+        "podinfo: callers without a sidecar, or on another host or gateway, because that is the "
+        "canary's share of the ready pods (3 of 6); look at istioctl proxy-config routes of a "
+        "caller; less likely requests pass VirtualService podinfo by (another host, gateway or "
+        "route, or callers without a sidecar)",
     ),
 ]
 
 
+def message(snap: Snapshot) -> str:
+    hold = decide(snap, after(11)).status.hold
+    assert hold is not None
+    assert hold.reason is HoldReason.TRAFFIC_NOT_FOLLOWING
+    return hold.message
+
+
 @pytest.mark.parametrize(("index", "counts", "words"), PROBABLE)
 def test_what_the_cause_probably_is(index: int, counts: tuple[int, int], words: str) -> None:
-    hold = decide(share(*counts, index=index), after(11)).status.hold
-    assert hold is not None
-    assert hold.message == words
+    evidence = begun(entered=index + 1, changes=(after(-31),))
+    assert message(share(*counts, index=index, status={"evidence": evidence})) == words
+
+
+def test_the_age_of_the_weight_is_told_by_our_clock() -> None:
+    evidence = begun(changes=(after(-91),))
+    ahead = {"skew": sec(40)}
+    assert " at a weight of 10 %, 1m1s after it was written: " in message(
+        share(0, 1000, status={"evidence": evidence}, counted=ahead)
+    )
+    assert " at a weight of 10 %: probably " in message(share(0, 1000))
+
+
+def test_what_the_canary_answered_earlier_and_what_its_pods_ask_for_is_known() -> None:
+    earlier = take_in(begun(), (a_tile(0, (0, 40), (0, 360)),), scales())
+    evidence = replace(begun(entered=2, changes=(after(-31),)), gates=earlier.gates)
+    assert "because it answered 40 requests earlier in this rollout" in message(
+        share(0, 1000, index=1, status={"evidence": evidence})
+    )
+    inject = {V1: {"app": "podinfo"}, V2: {"sidecar.istio.io/inject": "false"}}
+    assert "because they have the label sidecar.istio.io/inject: false" in message(
+        share(0, 1000, routing=replace(weights(10), labels=inject))
+    )
+    told = Advice("HeaderRoutePinned", "PointsAtOneSlot", "http[0] leads to slot v1 only")
+    assert "callers without a sidecar), because http[0] leads to slot v1 only; look at" in message(
+        share(20, 980, index=1, routing=replace(weights(50), advice=(told,), bypassed=True))
+    )
 
 
 # --- counts that cannot be told apart ---
