@@ -5,7 +5,7 @@ Every call that reaches outside has its own timeout and raises only `model.error
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -254,7 +254,11 @@ class Meter(Protocol):
         ...
 
     def notified(self, provider: str, *, delivered: bool) -> None:
-        """A notice arrived, or was given up."""
+        """A notice to this AlertProvider (`namespace/name`) arrived, or was given up."""
+        ...
+
+    def keep_receivers(self, named: Collection[str]) -> None:
+        """No alert names any other AlertProvider (`namespace/name`) now."""
         ...
 
     def decided(self, phase: Phase) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.gc_collector import GCCollector
@@ -18,6 +18,7 @@ from canaryd.model.status import Phase, Status
 
 _RECONCILE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)
 _CANARY = ("namespace", "canary")
+_DELIVERED, _FAILED = "delivered", "failed"
 
 
 class Meters:
@@ -56,6 +57,7 @@ class Meters:
         self._notices = Counter(
             "canaryd_notices", "Notices to receivers.", ["provider", "outcome"], registry=registry
         )
+        self._told: set[str] = set()
         self._canaries = _Canaries()
         registry.register(self._canaries)
         self._lease = Gauge("canaryd_lease_held", "1 while this process works.", registry=registry)
@@ -93,7 +95,16 @@ class Meters:
 
     def notified(self, provider: str, *, delivered: bool) -> None:
         """Count a notice, delivered or given up."""
-        self._notices.labels(provider, "delivered" if delivered else "failed").inc()
+        self._told.add(provider)
+        self._notices.labels(provider, _DELIVERED if delivered else _FAILED).inc()
+
+    def keep_receivers(self, named: Collection[str]) -> None:
+        """Show these receivers' notices only: no alert names the others any more."""
+        for provider in self._told - {*named}:
+            for outcome in (_DELIVERED, _FAILED):
+                self._notices.labels(provider, outcome)  # so that there is one to remove
+                self._notices.remove(provider, outcome)
+        self._told &= {*named}
 
     def canary(self, key: Key, status: Status) -> None:
         """Show where a Canary is."""

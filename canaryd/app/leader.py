@@ -176,6 +176,7 @@ class Leader:
         self._rounds.every("deliveries", DELIVERY_LOOK, deliveries)
         self._rounds.every("resync", parts.settings.resync, resync)
         self._rounds.every("requests", HOUSEKEEPING, janitor.sweep)
+        self._rounds.every("receivers", HOUSEKEEPING, outbox.sweep)
         self._rounds.every("history", HOUSEKEEPING, parts.history.prune)
 
     def _slack(self, spec: AlertProvider, secret: Mapping[str, str]) -> Provider:

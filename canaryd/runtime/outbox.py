@@ -93,6 +93,11 @@ class Outbox:
         """The Canary is gone."""
         self._boxes.pop(key, None)
 
+    async def sweep(self) -> None:
+        """Count no more for receivers that no alert names: Canaries and namespaces come and go."""
+        named = {str(alert.provider) for key in self._store.canaries for alert in self._alerts(key)}
+        self._meter.keep_receivers({EVENTS, *named})
+
     def offer(self, key: Key) -> None:
         """The Canary's status has just been written: see to it that every receiver gets it."""
         box, status = self._box(key), self._status(key)
@@ -142,7 +147,7 @@ class Outbox:
                 notice = None if status is None else self._next(key, name, status)
                 if notice is None or (alert is None and name != EVENTS):
                     return
-                self._count_lost(key, name, notice)
+                self._count_lost(key, name, notice, alert)
                 uid = self._store.canaries[key].uid
                 wait = await self._try(key, name, notice, alert, failures + 1)
                 if wait is None:
@@ -162,7 +167,7 @@ class Outbox:
         try:
             await self._deliver(key, notice, alert)
         except TerminalError as error:
-            self._meter.notified(name, delivered=False)
+            self._count(alert, delivered=False)
             said.warning("notice refused", error=str(error))
         except CanarydError as error:
             said.info("notice delayed", error=str(error))
@@ -184,7 +189,10 @@ class Outbox:
             provider = await self._receivers.find(alert.provider)
             async with self._slot(str(alert.provider)):
                 await provider.send(notice, key=key, uid=uid)
-            self._meter.notified(alert.name, delivered=True)
+            self._count(alert, delivered=True)
+
+    def _count(self, alert: Alert | None, *, delivered: bool) -> None:
+        self._meter.notified(EVENTS if alert is None else str(alert.provider), delivered=delivered)
 
     def _slot(self, receiver: str) -> asyncio.Semaphore:
         return self._slots.setdefault(receiver, asyncio.Semaphore(AT_ONCE))
@@ -197,13 +205,13 @@ class Outbox:
         if name != EVENTS and box.since is None:
             box.since = self._clock.monotonic()
 
-    def _count_lost(self, key: Key, name: str, notice: Notice) -> None:
+    def _count_lost(self, key: Key, name: str, notice: Notice, alert: Alert | None) -> None:
         got = self.delivered(key).get(name, 0)
         lost = notice.seq - got - 1 if got and name != EVENTS else 0
         if lost > 0:
             log.warning("notices lost", canary=str(key), receiver=name, lost=lost)
             for _ in range(lost):
-                self._meter.notified(name, delivered=False)
+                self._count(alert, delivered=False)
 
 
 def pause(error: CanarydError, failures: int) -> timedelta:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 import structlog
@@ -15,7 +15,13 @@ from canaryd.decide.foreseen import stands
 from canaryd.decide.lifecycle import missing_workloads
 from canaryd.decide.past import written_later
 from canaryd.model.decision import Action, Count, Decision, Observe
-from canaryd.model.errors import ConflictError, OvertakenError, TerminalError, TransientError
+from canaryd.model.errors import (
+    ConflictError,
+    OvertakenError,
+    TerminalError,
+    ThrottledError,
+    TransientError,
+)
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem, Snapshot
@@ -32,6 +38,8 @@ log = structlog.get_logger()
 
 LATE = 1.0
 """Seconds from a decision to its weight beyond which the decision is old."""
+FALLS_AGAIN = timedelta(seconds=1)
+"""A fall that failed waits no longer than this for a status that is to tell of it."""
 
 
 class Observing(Protocol):
@@ -240,8 +248,13 @@ class Reconcile:
             return
         if snap.stored is None or isinstance(error, ConflictError):
             self._commit.owe(snap, verdict, now)
-        else:
+            return
+        # Statuses wait out what a 429 asks for; falls do not, and overtake them when this rings.
+        self._timers.set(snap.key, self._clock.now() + FALLS_AGAIN)
+        try:
             await self._say(snap, verdict, now)
+        except ThrottledError as refused:
+            log.info("verdict not written yet", canary=str(snap.key), error=str(refused))
 
     async def _say_denied(
         self, snap: Snapshot, decision: Decision, message: str, now: datetime

@@ -226,6 +226,42 @@ async def test_falls_go_on_a_second_after_a_429_however_long_it_asked_for() -> N
         traffic.end("fall")
 
 
+async def refuse(turnstile: Turnstile, seconds: float) -> timedelta:
+    """A fall that has its turn and is refused; returns after how long it is to be tried again."""
+    with pytest.raises(ThrottledError) as raised:
+        async with turnstile.turn(FALL):
+            raise ThrottledError("not now", retry_after=timedelta(seconds=seconds))
+    return raised.value.retry_after
+
+
+async def test_a_fall_that_was_refused_itself_is_tried_again_after_a_second_at_most() -> None:
+    assert await refuse(Turnstile(), 30) == timedelta(seconds=1)
+    assert await refuse(Turnstile(), 0.5) == timedelta(seconds=0.5)
+
+
+async def test_a_status_that_is_refused_is_tried_again_when_the_api_server_says() -> None:
+    refusal = ThrottledError("not now", retry_after=timedelta(seconds=30))
+    with pytest.raises(ThrottledError) as raised:
+        async with Turnstile().turn(STATE):
+            raise refusal
+    assert raised.value is refusal
+
+
+async def test_a_fall_that_is_refused_each_second_does_not_keep_all_others_waiting_for_ever() -> (
+    None
+):
+    turnstile = Turnstile()
+    await refuse(turnstile, 1.2)
+    async with TaskGroup() as tasks:
+        traffic = Traffic(turnstile, tasks)
+        traffic.send("status", STATE)
+        await refuse(turnstile, 1.2)  # a second later, within the first pause
+        traffic.send("another fall", FALL)
+        await traffic.until(2)
+        await traffic.drain()
+    assert traffic.began == ["status", "another fall"]
+
+
 async def test_a_canary_that_fell_has_no_old_place_to_rise_again_at() -> None:
     key, turnstile = Key("demo", "podinfo"), Turnstile(at_once=1)
     async with TaskGroup() as tasks:

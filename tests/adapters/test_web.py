@@ -89,6 +89,21 @@ async def test_everything_counted_is_scraped() -> None:
     assert found["canaryd_history_rows_lost_total", ()] == 5
 
 
+def test_receivers_that_no_alert_names_any_more_are_shown_no_more() -> None:
+    meters = Meters()
+    for team in ("a", "b"):
+        meters.notified(f"{team}/slack", delivered=True)
+        meters.notified(f"{team}/slack", delivered=False)
+    meters.keep_receivers({"b/slack", "c/never-told"})
+    meters.keep_receivers({"b/slack"})
+    found = values(meters.render().decode())
+    shown = {labels for name, labels in found if name == "canaryd_notices_total"}
+    assert shown == {("delivered", "b/slack"), ("failed", "b/slack")}
+    meters.notified("a/slack", delivered=True)
+    found = values(meters.render().decode())
+    assert found["canaryd_notices_total", ("delivered", "a/slack")] == 1
+
+
 def test_a_deleted_canary_is_shown_no_more() -> None:
     meters = Meters()
     meters.canary(KEY, running(weight=20))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -61,6 +61,9 @@ class Meter:
 
     def notified(self, provider: str, *, delivered: bool) -> None:
         self.notices.append((provider, delivered))
+
+    def keep_receivers(self, named: Collection[str]) -> None:
+        self.notices = [each for each in self.notices if each[0] in named]
 
 
 class Receiver:

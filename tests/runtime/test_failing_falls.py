@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import TaskGroup
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from copy import deepcopy
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from canaryd.adapters.kube.kinds import Call
-from canaryd.model.errors import CanarydError, ForbiddenError, UnreachableError
+from canaryd.adapters.kube.turnstile import Turnstile
+from canaryd.model.errors import CanarydError, ForbiddenError, ThrottledError, UnreachableError
+from canaryd.model.names import Key
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import Phase
+from canaryd.model.urgency import Urgency
+from canaryd.runtime.controller import Controller
 from canaryd.wire import watch
 from tests.runtime.failing import answer_late, fail, reasons, released, routed
+from tests.runtime.fakes import Meter
 from tests.runtime.release import Play
 
 
@@ -110,3 +120,83 @@ async def test_a_fall_whose_answer_was_lost_is_told_and_kept() -> None:
         told = reasons(play)
         assert told.count("RolledBack") == 1
         assert play.status.phase is Phase.IDLE
+
+
+@asynccontextmanager
+async def under_control(play: Play) -> AsyncIterator[None]:
+    """The controller works for this play from now on, with a task for each key."""
+    controller = Controller(
+        queue=play.queue,
+        store=play.store,
+        reconcile=play.reconcile,
+        timers=play.bells,
+        clock=play.clock,
+        meter=Meter(),
+    )
+    async with TaskGroup() as tasks:
+        working = tasks.create_task(controller.run())
+        yield
+        working.cancel()
+
+
+async def pass_time(play: Play, seconds: float) -> None:
+    """Let it pass by steps of 100 ms; the controller decides."""
+    for _ in range(round(seconds * 10)):
+        play.clock.seconds = round(play.clock.seconds + 0.1, 3)
+        play.bells.ring()
+        play.collector.tick()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        play.see()
+
+
+class Open(Turnstile):
+    """Nobody waits, whatever the API server says."""
+
+    @asynccontextmanager
+    @override
+    async def turn(self, urgency: Urgency, of: Key | None = None) -> AsyncIterator[None]:
+        yield
+
+
+async def held_up(turnstile: Turnstile) -> None:
+    """A status that is never answered."""
+    async with turnstile.turn(Urgency.STATE):
+        await asyncio.Event().wait()
+
+
+async def test_a_refused_fall_is_tried_again_each_second_while_its_verdict_cannot_be_written() -> (
+    None
+):
+    turnstile = Turnstile(at_once=1)
+    pause = ThrottledError("too many requests", retry_after=timedelta(0))
+    async with TaskGroup() as tasks:
+        play = await released(tasks, turnstile=turnstile, threshold=1)
+        play.queue.overtake = turnstile.overtake
+        back = fail(play, "/virtualservices/", pause)
+        stuck = tasks.create_task(held_up(turnstile))
+        async with under_control(play):
+            play.prometheus.values[SUCCESS_RATE] = 10.0
+            await pass_time(play, 12)
+            assert routed(play) == 30
+            assert turnstile.waiting()
+            back.set()
+            await pass_time(play, 2)
+            assert routed(play) == 0
+        stuck.cancel()
+
+
+async def test_a_fall_does_not_wait_as_long_as_its_refused_status_is_told_to() -> None:
+    async with TaskGroup() as tasks:
+        play = await released(tasks, turnstile=Open(), threshold=1)
+        soon = ThrottledError("too many requests", retry_after=timedelta(seconds=1))
+        late = ThrottledError("too many requests", retry_after=timedelta(seconds=30))
+        back = fail(play, "/virtualservices/", soon)
+        fail(play, "/status", late)
+        async with under_control(play):
+            play.prometheus.values[SUCCESS_RATE] = 10.0
+            await pass_time(play, 12)
+            assert routed(play) == 30
+            back.set()
+            await pass_time(play, 2)
+            assert routed(play) == 0

@@ -75,3 +75,27 @@ async def test_deliveries_are_due_to_be_written_down_after_half_a_minute() -> No
     assert outbox.unwritten() == [KEY]
     outbox.forget(KEY)
     assert outbox.unwritten() == []
+
+
+async def test_notices_are_counted_by_receiver_until_no_alert_names_it() -> None:
+    clock, meter = HandClock(), Meter()
+    known = store(clock)
+    known.apply(watch.CANARIES, canary(told(Severity.WARN, Severity.WARN)))
+    receiver = Receiver(RefusedError("no such channel"))
+    async with TaskGroup() as tasks:
+        outbox = Outbox(
+            store=known,
+            receivers=receiver,
+            events=Receiver(),
+            clock=clock,
+            meter=meter,
+            tasks=tasks,
+        )
+        outbox.offer(KEY)
+    counted = [("demo/slack", False), ("demo/slack", True)]
+    assert meter.notices == counted
+    await outbox.sweep()
+    assert meter.notices == counted
+    known.remove(watch.CANARIES, *KEY)
+    await outbox.sweep()
+    assert meter.notices == []

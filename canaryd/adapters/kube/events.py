@@ -203,7 +203,8 @@ def _detach(struct: Struct) -> None:
 class SilentWatchError(UnreachableError):
     """A watch said nothing for too long: it is dead, or there was nothing to say.
 
-    An API server sends no bookmarks for a kind of which it has seen no event since its start.
+    An API server sends bookmarks only where it knows of a newer version: after an event of that
+    kind, or when etcd reports its progress (every 5 s as kubeadm sets it up, else every 10 min).
     """
 
 

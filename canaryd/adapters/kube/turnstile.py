@@ -1,7 +1,8 @@
 """Lets writes through to the API server: the most urgent first, so many at once and a second.
 
-A 429 stops everybody for as long as it says, falls for a second at most. What may be overtaken is
-not sent when its Canary has news while it waits: what was decided is old. It keeps its place.
+A 429 stops everybody for as long as it says, falls for a second at most, also one that was refused
+itself. What may be overtaken is not sent when its Canary has news while it waits: what was decided
+is old. It keeps its place.
 """
 
 from __future__ import annotations
@@ -73,13 +74,17 @@ class Turnstile:
     async def turn(self, urgency: Urgency, of: Key | None = None) -> AsyncIterator[None]:
         """Wait for a turn, and hold it during the block.
 
-        Raises OvertakenError when it still waits as `overtake` is called with the key `of`.
+        Raises OvertakenError when it still waits as `overtake` is called with the key `of`, and of
+        a fall that was refused a ThrottledError that asks for a second at most.
         """
         await self._enter(urgency, of)
+        early = self._closed_until > asyncio.get_running_loop().time()
         try:
             yield
         except ThrottledError as error:
-            self._close(error.retry_after)
+            self._close(error.retry_after, early=early)
+            if urgency is Urgency.FALL and error.retry_after > FALLS_STOP:
+                raise ThrottledError(str(error), retry_after=FALLS_STOP) from error
             raise
         finally:
             self._leave()
@@ -137,15 +142,17 @@ class Turnstile:
         self._under_way -= 1
         self._let_in()
 
-    def _close(self, pause: timedelta) -> None:
+    def _close(self, pause: timedelta, *, early: bool) -> None:
+        """Stop for this long; only falls when it was asked while all others were stopped."""
         now = asyncio.get_running_loop().time()
-        until = now + min(pause, LONGEST_STOP).total_seconds()
-        self._closed_until = max(self._closed_until, until)
-        self._falls_closed_until = min(self._closed_until, now + FALLS_STOP.total_seconds())
+        if not early:  # else a fall that is refused each second would stop them for ever
+            until = now + min(pause, LONGEST_STOP).total_seconds()
+            self._closed_until = max(self._closed_until, until)
+        self._falls_closed_until = now + min(pause, FALLS_STOP).total_seconds()
 
     def _let_in(self) -> None:
         now = asyncio.get_running_loop().time()
-        while (urgency := self._next()) is not None:
+        while (urgency := self._next(now)) is not None:
             opens = self._opens(urgency)
             if opens is None:
                 return  # whoever leaves lets the next one in
@@ -163,16 +170,19 @@ class Turnstile:
         if self._under_way >= most:
             return None
         if urgency is Urgency.FALL:
-            return self._falls_closed_until
+            return 0.0  # `_next` names none while they are stopped
         return max(self._closed_until, self._paid_until - BURST)
 
-    def _next(self) -> Urgency | None:
+    def _next(self, now: float) -> Urgency | None:
         heads: dict[Urgency, int] = {}
         for urgency, lane in self._lanes.items():
             while lane and lane[0].turn.done():
                 lane.popleft()  # called off or overtaken while it waited
             if lane:
                 heads[urgency] = lane[0].number
+        if Urgency.FALL in heads and self._falls_closed_until > now:
+            del heads[Urgency.FALL]  # their pause may be the longer one: others do not wait for it
+            self._wake_at(self._falls_closed_until)
         if not heads:
             return None
         if Urgency.FALL not in heads and self._turns % EACH == EACH - 1:
