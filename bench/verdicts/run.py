@@ -62,7 +62,7 @@ def healthy(
 ) -> Iterator[Job]:
     """Every combination of pods, scrapes, rates and loads, `times` over; `share` use one past."""
     for scenario, count, scrape, rate, load in product(scenarios, pods, SCRAPES, RATES, LOADS):
-        for turn in range(times // share):
+        for turn, size in enumerate(packs(times, share)):
             case = Case(
                 scenario,
                 pods=count,
@@ -73,7 +73,14 @@ def healthy(
                 weights=RISING,
                 stay=float(max(60, 6 * max(10, scrape))),
             )
-            yield Job(case, (seed, *number(case), int(load), turn), share)
+            yield Job(case, (seed, *number(case), int(load), turn), size)
+
+
+def packs(times: int, share: int) -> list[int]:
+    """How many rollouts use each past: `share` and what is left, but two pasts where it can be."""
+    size = max(1, min(share, times // 2))
+    whole, left = divmod(times, size)
+    return [size] * whole + [left] * (left > 0)
 
 
 def number(case: Case) -> tuple[int, ...]:
@@ -98,9 +105,9 @@ def regressed(*, times: int, share: int, seed: int) -> Iterator[Job]:
             onset=onset,
             most=onset + LONGEST[after],
         )
-        for turn in range(times // share):
+        for turn, size in enumerate(packs(times, share)):
             of_case = (*number(case), round(1e5 * after), int(load), weight, int(onset))
-            yield Job(case, (seed, *of_case, turn), share)
+            yield Job(case, (seed, *of_case, turn), size)
 
 
 def do(job: Job) -> list[Played]:
