@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 
 BLOCKS = "allocated blocks"
+DEAD = "objects in dead cycles"
+"""What the collector had not got to yet; they are gone when the rest is counted."""
 HEAP_USED = "heap KiB in use"
 HEAP_FREE = "heap KiB free"
 """What was given back and is kept by glibc, because something beside it is in use."""
@@ -27,7 +29,7 @@ ARENAS_FREE = "arena KiB free"
 FILES = "RSS of files KiB"
 OTHERS = "RSS of other mappings KiB"
 HEAP = "RSS of the heap KiB"
-MEMORY = (BLOCKS, HEAP_USED, HEAP_FREE, ARENAS_USED, ARENAS_FREE, FILES, HEAP, OTHERS)
+MEMORY = (DEAD, BLOCKS, HEAP_USED, HEAP_FREE, ARENAS_USED, ARENAS_FREE, FILES, HEAP, OTHERS)
 _ARENAS = re.compile(r"# (arenas allocated current|bytes in allocated blocks)\s+=\s+([\d,]+)")
 _ARENA = 1024
 """KiB, since CPython 3.10."""
@@ -41,8 +43,9 @@ def answer() -> None:
 
 def count(file: Path) -> None:
     """Write how many objects of each type the collector knows; whole or not at all."""
-    gc.collect()
+    dead = gc.collect()
     found = Counter(f"{type(one).__module__}.{type(one).__qualname__}" for one in gc.get_objects())
+    found[DEAD] = dead
     found[BLOCKS] = sys.getallocatedblocks()
     found.update(heap(file.with_suffix(".heap")))
     found.update(arenas(file.with_suffix(".arenas")))

@@ -12,13 +12,16 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import count
+from typing import TypeVar
 
 from bench.scale import processes
 from bench.scale.census import MEMORY
 from bench.scale.crowd import HANDS, SLOTS, Member
 from bench.scale.figures import Figures, Result, result
 from bench.scale.processes import until
+from bench.scale.scenarios import TICKS
 from bench.scale.scene import Scene
+from bench.scale.window import Window
 
 AN_HOUR = 10_000
 """Releases."""
@@ -169,31 +172,67 @@ def done(future: object) -> None:
 
 
 def churn(scene: Scene, minutes: float, keep: Callable[[Result], None]) -> None:
-    """Play it, and sum up, also when it is interrupted.
+    """Play it, and sum up, also when it is interrupted or fails: what was measured is kept.
 
     The scene's daemon runs, with a census, and its Canaries are idle.
     """
     end = scene.meter.begin()
-    run = Churn(scene, minutes * 60)
+    run, failures = Churn(scene, minutes * 60), list[str]()
     try:
         run.play()
+    except BaseException as error:
+        failures.append(words("the churn itself", error))
+        raise
     finally:
-        scene.settle()
-        run.count_objects()
-        released = max(run.tally.released, 1)
-        window, facts = end(), summed(run.tally, minutes)
-        ticks = 6 * released
-        keep(
-            result(
-                "churn",
-                scene.count,
-                window,
-                way=scene.way,
-                ticks=ticks,
-                more=facts,
-                per=released,
-            )
+        attempt("waiting until all is written", scene.settle, failures)
+        attempt("the last census", run.count_objects, failures)
+        window = attempt("the counters at the end", end, failures)
+        for failure in failures:
+            scene.say(f"{failure}: going on with what was measured")
+        keep(told(scene, run.tally, minutes, window, failures))
+
+
+_T = TypeVar("_T")
+
+
+def attempt(what: str, work: Callable[[], _T], failures: list[str]) -> _T | None:
+    """Do it; when it fails, note that, and give back None."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 - an hour's figures are not to be lost
+        failures.append(words(what, error))
+        return None
+
+
+def words(what: str, error: BaseException) -> str:
+    """What failed, and how."""
+    if isinstance(error, KeyboardInterrupt):
+        return f"{what} was interrupted"
+    return f"{what} failed ({type(error).__name__}: {error})"
+
+
+def told(
+    scene: Scene, tally: Tally, minutes: float, window: Window | None, failures: Sequence[str]
+) -> Result:
+    """The result; without a window there is no more in it than the tally."""
+    facts = summed(tally, minutes)
+    if failures:
+        facts["failed"] = "; ".join(failures)
+    if window is None:
+        return Result(
+            "churn", scene.count, facts, way=scene.way, interval=scene.interval, releases=0
         )
+    released = max(tally.released, 1)
+    return result(
+        "churn",
+        scene.count,
+        window,
+        way=scene.way,
+        interval=scene.interval,
+        ticks=TICKS * released,
+        more=facts,
+        releases=released,
+    )
 
 
 def summed(tally: Tally, minutes: float) -> Figures:
@@ -226,6 +265,8 @@ def slope(samples: Sequence[tuple[float, float]]) -> float:
 
 def objects(censuses: Sequence[tuple[float, dict[str, int]]]) -> Figures:
     """Counts after warm-up and at the end, and what there is more of."""
+    if not censuses:
+        return {}
     warm, last = dict(censuses[min(1, len(censuses) - 1)][1]), dict(censuses[-1][1])
     apart = {name: (warm.pop(name, 0), last.pop(name, 0)) for name in MEMORY}
     more = {name: number - warm.get(name, 0) for name, number in last.items()}

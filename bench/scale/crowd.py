@@ -135,6 +135,7 @@ class Crowd:
         interval: str,
         spare: int,
         way: Way,
+        patience: float,
         say: Callable[[str], None],
     ) -> None:
         self._spare = spare
@@ -142,6 +143,7 @@ class Crowd:
         self.everyone = list(everyone)
         self._cluster = cluster
         self._interval = interval
+        self._patience = patience
         self._say = say
         self._pushes = 0
 
@@ -170,7 +172,7 @@ class Crowd:
             self._say(f"{now} of {whole} pods are ready")
             return now == whole
 
-        cluster.wait_for(ready, f"{whole} pods to be ready", 900 + whole / 4, pause=2)
+        cluster.wait_for(ready, f"{whole} pods to be ready", self._patience, pause=2)
 
     def make(self, member: Member) -> None:
         """Make one Canary and all that belongs to it."""

@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from bench.scale.asked import Kind
-from bench.scale.requests import work, writes
+from bench.scale.requests import advancing, work, writes
 from bench.scale.window import Window
 
 
@@ -57,6 +57,22 @@ class Result:
     requests: dict[str, int] = field(default_factory=dict[str, int])
     queries: dict[str, int] = field(default_factory=dict[str, int])
     way: str = "thresholds"
+    interval: float = 10
+    """Seconds; Flagger's is 10."""
+    releases: int = 0
+    """How many there were; 0 when none was looked at."""
+    advancing: dict[str, int] = field(default_factory=dict[str, int])
+    """The requests between a release's first weight and its fifth, over all releases."""
+    advancing_ticks: int = 0
+
+    def per_release(self, request: str) -> float:
+        """How many of these requests there were for each release."""
+        return self.requests.get(request, 0) / self.releases if self.releases else 0.0
+
+    def per_tick(self, request: str) -> float:
+        """How many of these there were for each tick of a step, from one weight to the next."""
+        ticks = self.advancing_ticks
+        return self.advancing.get(request, 0) / ticks if ticks else 0.0
 
     def each(self, request: str) -> float:
         """How many of these requests there were for each Canary; refused ones are others."""
@@ -144,15 +160,28 @@ def result(
     *,
     way: str,
     ticks: float,
+    interval: float,
     more: dict[str, Any],
-    per: int = 0,
+    releases: int = 0,
 ) -> Result:
-    """A scenario's result; requests are divided by `per`, else by N."""
+    """A scenario's result; what is of each is divided by the releases, if there were any, or N."""
+    steps, steps_ticks = advancing(window.sent)
+    asked = sum(work(steps).values())
+    per_tick = {"requests per advancing tick": asked / steps_ticks} if steps_ticks else {}
     return Result(
         scenario,
         count,
-        {**more, **together(window.weights), **used(window, ticks=ticks, per=per or count)},
+        {
+            **more,
+            **together(window.weights),
+            **used(window, ticks=ticks, per=releases or count),
+            **per_tick,
+        },
         dict(sorted(window.requests.items())),
         dict(window.queries),
         way,
+        interval,
+        releases,
+        dict(sorted(steps.items())),
+        steps_ticks,
     )

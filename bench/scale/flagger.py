@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+INTERVAL: Final = 10.0
+"""Seconds."""
 FIGURES: Final[dict[str, dict[str, dict[int, str]]]] = {
     "idle": {
         "requests per tick": {1: "12", 50: "12", 200: "12", 500: "12"},

@@ -10,6 +10,11 @@ from bench.scale.plot import svg
 from bench.scale.tables import markdown, plain, read
 
 
+def what(one: Result) -> tuple[str, str, int, float]:
+    """What was measured: a later result of the same takes its place."""
+    return one.way, one.scenario, one.count, one.interval
+
+
 class Kept:
     """Results in a folder, also those of earlier runs there; newer ones take their place."""
 
@@ -22,9 +27,7 @@ class Kept:
 
     def add(self, one: Result) -> None:
         """Take a result, and write everything down."""
-        same = (one.way, one.scenario, one.count)
-        others = [it for it in self.results if (it.way, it.scenario, it.count) != same]
-        self.results = [*others, one]
+        self.results = [*(it for it in self.results if what(it) != what(one)), one]
         unready = self.folder / "results.json.new"
         unready.write_text(self.json())
         unready.replace(self.folder / "results.json")

@@ -1,4 +1,7 @@
-"""The figures over N as an SVG: four panels, canaryd's lines, Flagger's, and the target."""
+"""The figures over N as an SVG: four panels, canaryd's lines, Flagger's, and the target.
+
+Only with Flagger's interval: another one's releases and ticks are others.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from math import log10
 
 from bench.scale.crowd import Way
 from bench.scale.figures import Result, Spread
-from bench.scale.flagger import FIGURES
+from bench.scale.flagger import FIGURES, INTERVAL
 from bench.scale.tables import of
 
 LEFT, WIDTH, HEIGHT, GAP, TOP = 70, 250, 180, 70, 60
@@ -75,9 +78,9 @@ def draw(panel: Panel, results: Sequence[Result], left: float) -> list[str]:
     parts.append(line(left, y, left + WIDTH, y, TARGET, more='stroke-dasharray="4 3"'))
     ours, judged = (
         [
-            (one.count, number(one.figures.get(panel.figure)))
+            (one.count, number(one.figures[panel.figure]))
             for one in of(results, panel.scenario)
-            if one.way == way
+            if one.way == way and one.interval == INTERVAL and panel.figure in one.figures
         ]
         for way in Way
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 import uuid
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from sys import intern
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,8 +20,21 @@ AGENT = b'"userAgent":"canaryd/'
 MARK = b"/version?mark="
 PAUSE = 0.1
 WEIGHTS = ("patch virtualservices", "update virtualservices")
+STEPS = 5
+"""Weights of a release before the last one, 100."""
 Counts = Counter[str]
 """By "verb resource", with the code behind it where it was refused."""
+
+
+class Sent(NamedTuple):
+    """One request that was answered."""
+
+    at: float
+    """Seconds since 1970."""
+    name: str
+    """As in `Counts`."""
+    of: str
+    """The Canary that it is of, "namespace/name"; of what is of none it is another object."""
 
 
 class Requests:
@@ -32,8 +46,8 @@ class Requests:
     def __init__(self, cluster: Cluster, namespaces: Iterable[str]) -> None:
         self._cluster = cluster
         self._mine = frozenset({"", NAMESPACE, *namespaces})
-        self.weights: list[float] = []
-        """When each write of a VirtualService was answered, in seconds since 1970."""
+        self.sent: list[Sent] = []
+        """All of them, in the log's order."""
         self._path: Path = cluster.folder / "log" / "audit.log"
         self._counts: Counts = Counter()
         self._lock = threading.Lock()
@@ -84,9 +98,7 @@ class Requests:
                     self._marked.notify_all()
                 elif (name := named(event)) and self._about(event) in self._mine:
                     self._counts[name] += 1
-                    if name in WEIGHTS:
-                        at = datetime.fromisoformat(event["stageTimestamp"])
-                        self.weights.append(at.timestamp())
+                    self.sent.append(sent(name, event))
 
     @staticmethod
     def _about(event: dict[str, Any]) -> str:
@@ -105,6 +117,38 @@ def named(event: dict[str, Any]) -> str:
     what = "/".join(filter(None, (about.get("resource", "-"), about.get("subresource", ""))))
     code = answer.get("code", 0)
     return f"{verb} {what}" + (f" {code}" if code >= 400 else "")
+
+
+def sent(name: str, event: dict[str, Any]) -> Sent:
+    """Return when it was answered, and of which Canary it is: all that is of one has its name.
+
+    An Event has it before a dot.
+    """
+    about: dict[str, str] = event.get("objectRef") or {}
+    of = f"{about.get('namespace', '')}/{about.get('name', '').partition('.')[0]}"
+    at = datetime.fromisoformat(event["stageTimestamp"]).timestamp()
+    return Sent(at, intern(name), intern(of))
+
+
+def advancing(every: Iterable[Sent]) -> tuple[Counts, int]:
+    """What was asked of each Canary from its first step's weight to its last one's; and the ticks.
+
+    There is a tick between two weights. A Canary may have been released more than once; those that
+    did not walk all steps up to 100 each time are left out.
+    """
+    by_canary: defaultdict[str, list[Sent]] = defaultdict(list)
+    for one in every:
+        by_canary[one.of].append(one)
+    found, ticks = Counts(), 0
+    for its in by_canary.values():
+        weights = sorted(one.at for one in its if one.name in WEIGHTS)
+        if len(weights) % (STEPS + 1):
+            continue
+        for first in range(0, len(weights), STEPS + 1):
+            begin, end = weights[first], weights[first + STEPS - 1]
+            found.update(one.name for one in its if begin < one.at <= end)
+            ticks += STEPS - 1
+    return found, ticks
 
 
 def work(counts: Counts) -> Counts:

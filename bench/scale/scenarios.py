@@ -13,6 +13,7 @@ from bench.scale.crowd import Member, Way
 from bench.scale.figures import Result, result, spread
 from bench.scale.processes import until
 from bench.scale.scene import Scene
+from bench.scale.window import Window
 
 BAD = 10
 """So many turn bad."""
@@ -28,7 +29,7 @@ def first_start(scene: Scene) -> Result:
     """A daemon that has never run meets N Canaries: each is taken over and told of."""
     scene.daemon.start()
     began = scene.daemon.started_at
-    until(scene.daemon.ready, "canaryd to be ready", 300)
+    until(scene.daemon.ready, "canaryd to be ready", min(300, scene.patience))
     ready = time.monotonic()
     end = scene.meter.begin()
     done = scene.wait_phase("Idle", scene.patience)
@@ -40,7 +41,7 @@ def first_start(scene: Scene) -> Result:
         "Events there": scene.events(),
     }
     window = end()
-    return result("first start", scene.count, window, way=scene.way, ticks=scene.count, more=more)
+    return summed(scene, "first start", window, ticks=scene.count, more=more)
 
 
 def idle(scene: Scene, seconds: float = 60) -> Result:
@@ -49,7 +50,7 @@ def idle(scene: Scene, seconds: float = 60) -> Result:
     time.sleep(seconds)
     window = end()
     ticks = scene.count * window.seconds / scene.interval
-    return result("idle", scene.count, window, way=scene.way, ticks=ticks, more={})
+    return summed(scene, "idle", window, ticks=ticks, more={})
 
 
 def restart_idle(scene: Scene) -> Result:
@@ -70,7 +71,7 @@ def restart_idle(scene: Scene) -> Result:
         "CPU s until then": window.cpu,
         "requests from the start": sum(asked.values()),
     }
-    return result("restart, idle", scene.count, window, way=scene.way, ticks=scene.count, more=more)
+    return summed(scene, "restart, idle", window, ticks=scene.count, more=more)
 
 
 def release(scene: Scene, name: str = "release") -> Result:
@@ -148,6 +149,28 @@ def hanging(scene: Scene) -> Result:
     found = Rollout(scene).well("receivers hang")
     hooks = scene.standin.counts()["hooks"]
     return replace(found, figures={"deliveries tried": hooks.get("tries", 0), **found.figures})
+
+
+def summed(
+    scene: Scene,
+    name: str,
+    window: Window,
+    *,
+    ticks: float,
+    more: dict[str, Any],
+    releases: int = 0,
+) -> Result:
+    """The result of one scenario with this scene."""
+    return result(
+        name,
+        scene.count,
+        window,
+        way=scene.way,
+        interval=scene.interval,
+        ticks=ticks,
+        more=more,
+        releases=releases,
+    )
 
 
 def wait_decided(scene: Scene) -> float:
@@ -268,6 +291,6 @@ class Rollout:
         }
         if scene.way is Way.THRESHOLDS:  # by evidence a step takes as long as the proof
             facts["late s"] = spread(gap - scene.interval for gap in gaps)
-        return result(
-            name, scene.count, window, way=scene.way, ticks=TICKS * scene.count, more=facts
+        return summed(
+            scene, name, window, ticks=TICKS * scene.count, more=facts, releases=scene.count
         )

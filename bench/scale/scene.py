@@ -43,6 +43,8 @@ class Scene:
     watching: Watching
     meter: Meter
     interval: float
+    patience: float
+    """Seconds that anything may take."""
     say: Callable[[str], None]
 
     @property
@@ -54,11 +56,6 @@ class Scene:
     def way(self) -> Way:
         """How its Canaries are judged."""
         return self.crowd.way
-
-    @property
-    def patience(self) -> float:
-        """Seconds that anything may take."""
-        return 900 + self.count / 2
 
     def idle_slots(self) -> dict[Member, str]:
         """The slot of each Canary that is to be pushed to."""
@@ -94,7 +91,7 @@ class Scene:
     def start(self) -> None:
         """Start the daemon and wait until it is ready."""
         self.daemon.start()
-        until(self.daemon.ready, "canaryd to be ready", 300)
+        until(self.daemon.ready, "canaryd to be ready", min(300, self.patience))
 
     def events(self) -> int:
         """How many Events of Canaries there are."""
@@ -127,17 +124,27 @@ def scene(
     way: Way = Way.THRESHOLDS,
     environment: Mapping[str, str] | None = None,
     census: bool = False,
+    patience: float | None = None,
     say: Callable[[str], None] = say,
 ) -> Iterator[Scene]:
     """Make the crowd in a cluster where canaryd is installed; the daemon is not yet started.
 
     `spare` is how many pods an idle slot begins with; a push gives it one. `environment` is the
-    daemon's besides what it has; `census` lets it count its objects when it is asked to.
+    daemon's besides what it has; `census` lets it count its objects when it is asked to;
+    `patience` is how many seconds the pods, the first start and a release may take, each.
     """
+    patient = 900 + count / 2 if patience is None else patience
+    first = min(300, patient)
     with ExitStack() as stack:
         standin = stack.enter_context(Standin(folder))
         crowd = Crowd(
-            cluster, members(count), interval=f"{interval}s", spare=spare, way=way, say=say
+            cluster,
+            members(count),
+            interval=f"{interval}s",
+            spare=spare,
+            way=way,
+            patience=patient,
+            say=say,
         )
         crowd.create()
         everyone = crowd.everyone
@@ -150,11 +157,11 @@ def scene(
             stack.callback(telling.close)
         watching = Watching(cluster, everyone, telling)
         stack.callback(watching.close)
-        until(lambda: len(watching.canaries) == count, "the driver's watches", 300)
+        until(lambda: len(watching.canaries) == count, "the driver's watches", first)
         if telling is not None:
-            first = telling
-            until(lambda: first.pods >= count * (1 + spare), "the driver to see the pods", 300)
-            first.settle()
+            told = telling
+            until(lambda: told.pods >= count * (1 + spare), "the driver to see the pods", first)
+            told.settle()
         daemon = Daemon(
             cluster, folder, metrics=standin.url, environment=environment, census=census
         )
@@ -168,5 +175,6 @@ def scene(
             watching=watching,
             meter=Meter(cluster, requests, standin, daemon),
             interval=interval,
+            patience=patient,
             say=say,
         )

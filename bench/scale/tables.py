@@ -2,130 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from bench.scale.census import BLOCKS, HEAP_FREE, HEAP_USED
 from bench.scale.figures import Figures, Result, Spread
-from bench.scale.flagger import BOTH, NOTE
+from bench.scale.flagger import BOTH, INTERVAL, NOTE
+from bench.scale.requests import work
+from bench.scale.shown import SHOWN, STRAIN
 
 COMPARED = "thresholds"
 """The way of Flagger's figures."""
-SHOWN: dict[str, tuple[str, ...]] = {
-    "first start": (
-        "start to ready s",
-        "start to all taken over s",
-        "requests each",
-        "Events",
-        "RSS MiB",
-        "others CPU %",
-    ),
-    "idle": (
-        "requests per tick",
-        "CPU ms per tick",
-        "CPU % of a core",
-        "RSS MiB",
-        "control plane CPU %",
-        "others CPU %",
-    ),
-    "restart, idle": (
-        "start to ready s",
-        "start to all decided s",
-        "requests from the start",
-        "CPU s until then",
-        "others CPU %",
-    ),
-    "release": (
-        "requests each",
-        "requests per tick",
-        "CPU ms per tick",
-        "CPU ms each",
-        "CPU % of a core",
-        "CPU % in the busiest thread",
-        "decisions each",
-        "push to first weight s",
-        "gap between weights s",
-        "late s",
-        "release s",
-        "weight writes each",
-        "weights written together",
-        "debounce kept open s",
-        "seconds without a weight written %",
-        "tiles each",
-        "CPU ms per tile",
-        "Prometheus queries",
-        "Prometheus queries per tick",
-        "Events",
-        "RSS MiB",
-        "HWM MiB",
-        "control plane CPU %",
-        "others CPU %",
-    ),
-    "10 turn bad": (
-        "fault to weight 0 s",
-        "first bad answer to weight 0 s",
-        "deciding answer to weight 0 s",
-        "not taken back",
-        "late s",
-        "Events",
-        "others CPU %",
-    ),
-    "kill -9": (
-        "start to ready s",
-        "start to all decided s",
-        "start to first weight s",
-        "weights that fell",
-        "promoted",
-        "gap between weights s",
-        "Events",
-        "others CPU %",
-    ),
-    "receivers hang": (
-        "deliveries tried",
-        "requests each",
-        "CPU ms per tick",
-        "late s",
-        "release s",
-        "Events",
-        "RSS MiB",
-        "others CPU %",
-    ),
-    "churn": (
-        "minutes",
-        "released",
-        "made and deleted",
-        "RSS after warm-up MiB",
-        "RSS at the end MiB",
-        "RSS a line says, MiB per hour",
-        "objects after warm-up",
-        "objects at the end",
-        f"{BLOCKS}, then and at the end",
-        f"{HEAP_USED}, then and at the end",
-        f"{HEAP_FREE}, then and at the end",
-        "more of",
-        "requests each",
-        "CPU ms each",
-        "HWM MiB",
-        "others CPU %",
-    ),
-}
-"""The figures of each scenario's table, in order; `a/b/c` are median, 99 % and most."""
-
-
-STRAIN = (
-    "ended",
-    "late s",
-    "machine busy %",
-    "free MiB at the least",
-    "API read ms",
-    "API write ms",
-    "refused for being too many",
-    "CPU % of a core",
-    "CPU % in the busiest thread",
-    "RSS MiB",
+OTHER_INTERVAL = (
+    "Where seconds stand beside N, that was the interval. Flagger was measured with 10 s, and has "
+    "no figures beside those."
 )
-"""What says, over N, which part gives first; below them each part's processor and memory."""
 
 
 def markdown(results: Sequence[Result]) -> str:
@@ -134,15 +26,19 @@ def markdown(results: Sequence[Result]) -> str:
     for way in sorted({one.way for one in results}, reverse=True):
         of_way = [one for one in results if one.way == way]
         parts += [table(name, way, found) for name in SHOWN if (found := of(of_way, name))]
-        parts += [kinds(way, of_way), strain(way, of(of_way, "release"))]
+        parts += [asked(name, way, of(of_way, name)) for name in ("idle", "release", "churn")]
+        parts.append(strain(way, of(of_way, "release")))
     if any(peers(one) for one in results):
         parts.append(NOTE)
+    if any(one.interval != INTERVAL for one in results):
+        parts.append(OTHER_INTERVAL)
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def of(results: Iterable[Result], scenario: str) -> list[Result]:
-    """The results of one scenario, by N."""
-    return sorted((one for one in results if one.scenario == scenario), key=lambda one: one.count)
+    """The results of one scenario, by N; of the same N those with Flagger's interval first."""
+    found = (one for one in results if one.scenario == scenario)
+    return sorted(found, key=lambda one: (one.count, one.interval != INTERVAL, one.interval))
 
 
 def table(scenario: str, way: str, found: Sequence[Result]) -> str:
@@ -166,7 +62,7 @@ def theirs(
 ) -> list[str]:
     """The lines of whoever was measured for any of these N."""
     told = {
-        who: [figures.get(name, {}).get(one.count, "") for one in found]
+        who: [figures.get(name, {}).get(one.count, "") if alike(one) else "" for one in found]
         for who, figures in of_peers.items()
     }
     return [row(f"… {who}: {name}", cells) for who, cells in told.items() if any(cells)]
@@ -181,7 +77,7 @@ def strain(way: str, found: Sequence[Result]) -> str:
     names = [*STRAIN, *sorted(parts)]
     cells = {name: [cell(one, name) for one in found] for name in names}
     rows = [row(name, told) for name, told in cells.items() if {*told} != {"-"}]
-    told = [f"N = {one.count:,}: {gives(one)}" for one in found]
+    told = [f"N = {number(one)}: {gives(one)}" for one in found]
     return "\n".join([*head(f"what gives first, {way}", found), *rows, "", "; ".join(told)])
 
 
@@ -216,21 +112,49 @@ def value(figures: Figures, name: str) -> float:
 
 def head(title: str, found: Sequence[Result]) -> list[str]:
     """The first two lines of a table."""
-    numbers = row(f"**{title}**, N =", [f"{one.count:,}" for one in found])
+    numbers = row(f"**{title}**, N =", [number(one) for one in found])
     return [numbers, "| --- |" + " --- |" * len(found)]
 
 
-def kinds(way: str, results: Iterable[Result]) -> str:
-    """Which requests a release is made of."""
-    found = of(results, "release")
+def number(one: Result) -> str:
+    """N, with the interval when it is not Flagger's."""
+    return f"{one.count:,}" + ("" if one.interval == INTERVAL else f" ({one.interval:g} s)")
+
+
+def alike(one: Result) -> bool:
+    """Whether Flagger's figures may stand beside it."""
+    return one.way == COMPARED and one.interval == INTERVAL
+
+
+def asked(scenario: str, way: str, found: Sequence[Result]) -> str:
+    """The requests by verb and resource, those that are not counted elsewhere too."""
     names = sorted({name for one in found for name in one.requests})
-    rows = [
-        row(name, [f"{one.requests.get(name, 0) / one.count:.2f}" for one in found])
-        for name in names
-    ]
-    return (
-        "\n".join([*head(f"requests by kind in a release, {way}", found), *rows]) if found else ""
-    )
+    if not names:
+        return ""
+    what = "in all" if scenario == "idle" else "a release / an advancing tick"
+    rows = [row(counted(name), [shares(one, [name]) for one in found]) for name in names]
+    every = row("all that are counted", [shares(one, work(Counter(one.requests))) for one in found])
+    return "\n".join([*head(f"requests, {what}: {scenario}, {way}", found), *rows, every])
+
+
+def counted(name: str) -> str:
+    """The name, marked where it does not count as work."""
+    return name if work(Counter([name])) else f"{name} (not counted)"
+
+
+def shares(one: Result, names: Iterable[str]) -> str:
+    """How many of these there were for each release and each tick of a step; else in all."""
+    chosen = list(names)
+    if not one.releases:
+        return f"{sum(one.requests.get(name, 0) for name in chosen):,}"
+    release = share(sum(one.per_release(name) for name in chosen))
+    tick = share(sum(one.per_tick(name) for name in chosen)) if one.advancing_ticks else "-"
+    return f"{release} / {tick}"
+
+
+def share(number: float) -> str:
+    """A share, of which nobody is to think that it is none."""
+    return "<0.01" if 0 < number < 0.005 else f"{number:.2f}"
 
 
 def cell(one: Result, name: str) -> str:
@@ -251,15 +175,25 @@ def row(name: str, cells: Sequence[str]) -> str:
 def plain(results: Iterable[Result]) -> list[dict[str, Any]]:
     """For JSON: every figure, with those of others where there are some."""
     return [
-        asdict(one) | ({"others": others, "note": NOTE} if (others := peers(one)) else {})
-        for one in sorted(results, key=lambda one: (one.way, one.count, one.scenario))
+        asdict(one)
+        | ({"requests_by": by(one)} if one.releases else {})
+        | ({"others": others, "note": NOTE} if (others := peers(one)) else {})
+        for one in sorted(results, key=lambda one: (one.way, one.count, one.scenario, one.interval))
     ]
+
+
+def by(one: Result) -> dict[str, dict[str, float]]:
+    """By verb and resource: how many for each release, and for each tick of a step."""
+    return {
+        name: {"release": one.per_release(name), "advancing tick": one.per_tick(name)}
+        for name in one.requests
+    }
 
 
 def peers(one: Result) -> dict[str, dict[str, str]]:
     """What others measured in the same scenario and N, by who it was."""
     found: dict[str, dict[str, str]] = {}
-    for who, measured in BOTH.items() if one.way == COMPARED else ():
+    for who, measured in BOTH.items() if alike(one) else ():
         of_scenario = measured.get(one.scenario, {}).items()
         known = {name: by_n[one.count] for name, by_n in of_scenario if one.count in by_n}
         if known:
@@ -280,6 +214,10 @@ def read(saved: Iterable[dict[str, Any]]) -> list[Result]:
             one["requests"],
             one["queries"],
             one.get("way", COMPARED),
+            one.get("interval", INTERVAL),
+            one.get("releases", one["count"] if one["scenario"] == "release" else 0),
+            one.get("advancing", {}),
+            one.get("advancing_ticks", 0),
         )
         for one in saved
     ]

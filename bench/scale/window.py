@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.scale import processes
-from bench.scale.requests import Counts, Requests, work
+from bench.scale.requests import WEIGHTS, Counts, Requests, Sent, work
 from bench.scale.strain import Strain, Strained
 from tests.world.cluster import Cluster
 
@@ -31,9 +31,13 @@ class Window:
     others: float
     queries: Counts
     asked: Counts
-    weights: tuple[float, ...]
-    """When VirtualServices were written, in seconds since 1970."""
+    sent: tuple[Sent, ...]
     strain: Strain
+
+    @property
+    def weights(self) -> list[float]:
+        """When VirtualServices were written, in seconds since 1970."""
+        return [one.at for one in self.sent if one.name in WEIGHTS]
 
     @property
     def asks(self) -> int:
@@ -74,7 +78,7 @@ class Meter:
         """Begin a window; the callable ends it. The daemon may be another process by then."""
         strained = Strained(self._cluster, self._standin.pid)
         first, pid = self._point(), self._daemon.pid
-        written = len(self._requests.weights)
+        before = len(self._requests.sent)
         memory: list[float] = []
         ended = threading.Event()
         lost: dict[str, int] = {}
@@ -102,7 +106,7 @@ class Meter:
                 same=same,
                 lost=lost,
                 memory=memory,
-                weights=self._requests.weights[written:],
+                sent=self._requests.sent[before:],
                 strain=strain,
             )
 
@@ -130,7 +134,7 @@ class Meter:
         same: bool,
         lost: dict[str, int],
         memory: list[float],
-        weights: list[float],
+        sent: list[Sent],
         strain: Strain,
     ) -> Window:
         seconds = two.at - one.at
@@ -150,6 +154,6 @@ class Meter:
             others=max(0.0, (two.host - one.host - (two.own - one.own)) / seconds),
             queries=two.told["queries"] - one.told["queries"],
             asked=two.told["workloads"] - one.told["workloads"],
-            weights=tuple(weights),
+            sent=tuple(sent),
             strain=strain,
         )

@@ -97,7 +97,11 @@ def _control_plane(layout: Layout) -> list[Recipe]:
     hk, pki, folder = layout.tools.hk, layout.tools.pki, layout.folder
     account_key, config = pki / "sa.key", ("--kubeconfig", layout.kubeconfig)
     local = ("--bind-address", "127.0.0.1", "--cert-dir", folder / "certs")
-    etcd = (hk, "etcd", "--data-dir", "etcd", "--unsafe-no-fsync", "--log-level", "warn")
+    etcd = (
+        *(hk, "etcd", "--data-dir", "etcd", "--unsafe-no-fsync", "--log-level", "warn"),
+        # As kubeadm sets it up: without it a watch of a kind without news has no bookmarks either.
+        *("--watch-progress-notify-interval", "5s"),
+    )
     apiserver = (
         *(hk, "kube-apiserver", "--etcd-servers", "http://127.0.0.1:2379", *local),
         *("--tls-cert-file", pki / "server.crt", "--tls-private-key-file", pki / "server.key"),

@@ -1,0 +1,1 @@
+"""The measurements' own arithmetic: figures that are computed wrongly are worse than none."""
