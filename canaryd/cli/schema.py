@@ -89,8 +89,9 @@ def lint(
     Canary's pods ends.
 
     A warning is a query that is not PromQL, because some metrics servers speak a dialect (each is
-    parsed with stand-ins for its variables), a template that is not in the files, an argument that
-    its template's query does not use, and a latency.le that is no bucket's end in Istio as it is.
+    parsed with stand-ins for its variables, up to 500 brackets and operators), a template that is
+    not in the files, an argument that its template's query does not use, and a latency.le that is
+    no bucket's end in Istio as it is.
 
     Exits with 1 when there are errors, else with 0.
     """

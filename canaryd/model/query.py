@@ -22,13 +22,15 @@ VARIABLES = (
 LONGEST = 8192
 """So many characters may a query have, variables filled in: servers parse longer ones for long."""
 OPENING = "{{"
-WELL_FORMED = rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}})*\{{?"
+_BLANK = r"[ \t\n\f\r]*"
+"""What RE2 means by \\s; Python means more."""
+WELL_FORMED = rf"([^{{]|\{{[^{{]|\{{\{{{_BLANK}({'|'.join(VARIABLES)}){_BLANK}\}}\}})*\{{?"
 """The pattern of queries in which every `{{` begins a variable that there is (Python and RE2)."""
 OWN = "variables."
 ARGUMENT = r"[A-Za-z][A-Za-z0-9_]{0,31}"
 """The pattern of the names of a template's own variables; its query says `variables.NAME`."""
 WELL_FORMED_TEMPLATE = (
-    rf"([^{{]|\{{[^{{]|\{{\{{\s*({'|'.join(VARIABLES)})\s*\}}\}}"
+    rf"([^{{]|\{{[^{{]|\{{\{{{_BLANK}({'|'.join(VARIABLES)}){_BLANK}\}}\}}"
     rf"|\{{\{{ *variables\.{ARGUMENT} *\}}\}})*\{{?"
 )
 """The same as `WELL_FORMED`, for queries of templates."""

@@ -196,6 +196,7 @@ TURNED_AWAY = (
     ("{{ .name }}", VARIABLE),
     ("{{ variables.queue }}", VARIABLE),
     ("{{\u00a0name }}", VARIABLE),
+    ("{{\x0bname }}", VARIABLE),
     ("{{ na\x00me }}", VARIABLE),
     ('lone{a="{{"}', VARIABLE),
 )
