@@ -10,16 +10,19 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import TypeVar
+
+from typing_extensions import override
 
 from bench.scale import processes
 from bench.scale.census import MEMORY
 from bench.scale.crowd import HANDS, SLOTS, Member
-from bench.scale.figures import Figures, Result, result
+from bench.scale.figures import Result, result
+from bench.scale.growth import WARMING, Tally, summed
 from bench.scale.processes import until
-from bench.scale.scenarios import TICKS
+from bench.scale.rollout import TICKS
 from bench.scale.scene import Scene
 from bench.scale.window import Window
 
@@ -29,13 +32,9 @@ RELEASES = 4
 """So many does each Canary have before it is deleted."""
 CROWD = 300
 """Canaries at a time: a release takes about a minute, and making and deleting some seconds."""
-WARMING = 1 / 6
-"""This part of the time is warm-up: caches and pools fill."""
 PAUSE = 0.2
 EVERY = 5.0
 TOLD = 30.0
-MEAN = 12
-"""So many samples make a figure: one minute."""
 
 
 @dataclass(slots=True)
@@ -44,21 +43,10 @@ class Life:
 
     member: Member
     left: int = RELEASES
+    slot: str = ""
+    """That was pushed to last; it serves when it was promoted."""
     pushed: float = 0.0
     """When it was pushed to, on the monotonic clock; 0 while nothing goes on."""
-
-
-@dataclass(slots=True)
-class Tally:
-    """What was done, and what memory did meanwhile: hours since the beginning, and MiB."""
-
-    made: int = 0
-    """And as many were deleted."""
-    released: int = 0
-    samples: list[tuple[float, float]] = field(default_factory=list[tuple[float, float]])
-    censuses: list[tuple[float, dict[str, int]]] = field(
-        default_factory=list[tuple[float, dict[str, int]]]
-    )
 
 
 class Churn:
@@ -103,7 +91,7 @@ class Churn:
         now = max(0, min(due, len(self._idle)))
         for _ in range(now):
             life = self._idle.popleft()
-            slot = self._scene.watching.canaries[life.member].idle_slot
+            life.slot = slot = self._scene.watching.canaries[life.member].idle_slot
             life.pushed, life.left = time.monotonic(), life.left - 1
             self._busy.append(life)
             self._hands.submit(
@@ -117,6 +105,9 @@ class Churn:
         ended = [it for it in self._busy if watching.canaries[it.member].ended(it.pushed)]
         self._busy = [life for life in self._busy if life not in ended]
         self.tally.released += len(ended)
+        self.tally.apart |= {
+            it.member.path for it in ended if watching.canaries[it.member].primary != it.slot
+        }
         for life in ended:
             if life.left:
                 self._idle.append(life)
@@ -174,50 +165,72 @@ def done(future: object) -> None:
 def churn(scene: Scene, minutes: float, keep: Callable[[Result], None]) -> None:
     """Play it, and sum up, also when it is interrupted or fails: what was measured is kept.
 
-    The scene's daemon runs, with a census, and its Canaries are idle.
+    The scene's daemon runs, with a census, and its Canaries are idle. Each further Ctrl-C ends what
+    is waited for then, and nothing else; once all is kept, the first is raised.
     """
     end = scene.meter.begin()
-    run, failures = Churn(scene, minutes * 60), list[str]()
+    run, failures = Churn(scene, minutes * 60), list[Failure]()
+    window: Window | None = None
+    say = scene.say
     try:
-        run.play()
-    except BaseException as error:
-        failures.append(words("the churn itself", error))
-        raise
-    finally:
-        attempt("waiting until all is written", scene.settle, failures)
-        attempt("the last census", run.count_objects, failures)
-        window = attempt("the counters at the end", end, failures)
-        for failure in failures:
-            scene.say(f"{failure}: going on with what was measured")
-        keep(told(scene, run.tally, minutes, window, failures))
+        attempt(ITSELF, run.play, failures, say)
+        attempt("waiting until all is written", scene.settle, failures, say)
+        attempt("the last census", run.count_objects, failures, say)
+        window = attempt("the counters at the end", end, failures, say)
+    except KeyboardInterrupt as error:  # between two of them
+        failures.append(Failure("summing up", error))
+    keep(told(scene, run.tally, minutes, window, failures))
+    give_up(failures)
 
 
+ITSELF = "the churn itself"
 _T = TypeVar("_T")
 
 
-def attempt(what: str, work: Callable[[], _T], failures: list[str]) -> _T | None:
-    """Do it; when it fails, note that, and give back None."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What did not come to its end, and why."""
+
+    what: str
+    error: BaseException
+
+    @override
+    def __str__(self) -> str:
+        if isinstance(self.error, KeyboardInterrupt):
+            return f"{self.what} was interrupted"
+        return f"{self.what} failed ({type(self.error).__name__}: {self.error})"
+
+
+def attempt(
+    what: str, work: Callable[[], _T], failures: list[Failure], say: Callable[[str], None]
+) -> _T | None:
+    """Do it; when it fails or is interrupted, note and say that, and give back None."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 - an hour's figures are not to be lost
-        failures.append(words(what, error))
+    except BaseException as error:  # noqa: BLE001 - an hour's figures are not to be lost
+        failures.append(failed := Failure(what, error))
+        say(f"{failed}: going on with what was measured; Ctrl-C ends what is waited for")
         return None
 
 
-def words(what: str, error: BaseException) -> str:
-    """What failed, and how."""
-    if isinstance(error, KeyboardInterrupt):
-        return f"{what} was interrupted"
-    return f"{what} failed ({type(error).__name__}: {error})"
+def give_up(failures: Sequence[Failure]) -> None:
+    """Raise what ends the whole run, an interruption; else what ended the churn before its time."""
+    ends = [one for one in failures if not isinstance(one.error, Exception)]
+    for one in (*ends, *(one for one in failures if one.what == ITSELF)):
+        raise one.error
 
 
 def told(
-    scene: Scene, tally: Tally, minutes: float, window: Window | None, failures: Sequence[str]
+    scene: Scene,
+    tally: Tally,
+    minutes: float,
+    window: Window | None,
+    failures: Sequence[Failure],
 ) -> Result:
     """The result; without a window there is no more in it than the tally."""
     facts = summed(tally, minutes)
     if failures:
-        facts["failed"] = "; ".join(failures)
+        facts["failed"] = "; ".join(map(str, failures))
     if window is None:
         return Result(
             "churn", scene.count, facts, way=scene.way, interval=scene.interval, releases=0
@@ -232,48 +245,5 @@ def told(
         ticks=TICKS * released,
         more=facts,
         releases=released,
+        apart=tally.apart,
     )
-
-
-def summed(tally: Tally, minutes: float) -> Figures:
-    """The figures of a churn that was to last so long."""
-    warm = [each for each in tally.samples if each[0] >= WARMING * minutes / 60]
-    return {
-        "minutes": 60 * tally.samples[-1][0] if tally.samples else 0,
-        "released": tally.released,
-        "made and deleted": tally.made,
-        "RSS after warm-up MiB": mean(warm[:MEAN]),
-        "RSS at the end MiB": mean(warm[-MEAN:]),
-        "RSS a line says, MiB per hour": slope(warm),
-        **objects(tally.censuses),
-    }
-
-
-def mean(samples: Sequence[tuple[float, float]]) -> float:
-    """Of the second numbers."""
-    return sum(value for _, value in samples) / len(samples) if samples else 0.0
-
-
-def slope(samples: Sequence[tuple[float, float]]) -> float:
-    """Of the line with the least squares."""
-    if len(samples) < 2:
-        return 0.0
-    middle, height = sum(x for x, _ in samples) / len(samples), mean(samples)
-    square = sum((x - middle) ** 2 for x, _ in samples)
-    return sum((x - middle) * (y - height) for x, y in samples) / square
-
-
-def objects(censuses: Sequence[tuple[float, dict[str, int]]]) -> Figures:
-    """Counts after warm-up and at the end, and what there is more of."""
-    if not censuses:
-        return {}
-    warm, last = dict(censuses[min(1, len(censuses) - 1)][1]), dict(censuses[-1][1])
-    apart = {name: (warm.pop(name, 0), last.pop(name, 0)) for name in MEMORY}
-    more = {name: number - warm.get(name, 0) for name, number in last.items()}
-    most = sorted(more.items(), key=lambda each: -each[1])[:5]
-    return {
-        "objects after warm-up": sum(warm.values()),
-        "objects at the end": sum(last.values()),
-        **{f"{name}, then and at the end": f"{a:,} {b:,}" for name, (a, b) in apart.items()},
-        "more of": ", ".join(f"{name} {number:+,}" for name, number in most if number > 0),
-    }

@@ -42,6 +42,11 @@ class Member:
         """The slot's Deployment."""
         return f"{self.name}-{slot}"
 
+    @property
+    def path(self) -> str:
+        """As its requests are told apart: "namespace/name"."""
+        return f"{self.namespace}/{self.name}"
+
 
 def members(count: int, *, per_namespace: int = PER_NAMESPACE) -> list[Member]:
     """The crowd's members, in order."""

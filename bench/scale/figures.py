@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from math import ceil
@@ -11,7 +11,7 @@ from typing import Any
 from typing_extensions import override
 
 from bench.scale.asked import Kind
-from bench.scale.requests import advancing, work, writes
+from bench.scale.requests import Counts, advancing, work, writes
 from bench.scale.window import Window
 
 
@@ -62,17 +62,24 @@ class Result:
     releases: int = 0
     """How many there were; 0 when none was looked at."""
     advancing: dict[str, int] = field(default_factory=dict[str, int])
-    """The requests between a release's first weight and its fifth, over all releases."""
+    """The requests between a release's first weight and its fifth, over all releases.
+
+    Those that are never of one Canary are not there, as lists, watches and leases.
+    """
     advancing_ticks: int = 0
 
     def per_release(self, request: str) -> float:
         """How many of these requests there were for each release."""
         return self.requests.get(request, 0) / self.releases if self.releases else 0.0
 
-    def per_tick(self, request: str) -> float:
-        """How many of these there were for each tick of a step, from one weight to the next."""
-        ticks = self.advancing_ticks
-        return self.advancing.get(request, 0) / ticks if ticks else 0.0
+    def per_tick(self, request: str) -> float | None:
+        """How many of these there were for each tick of a step, from one weight to the next.
+
+        None without such ticks, and for what is never of one Canary: that belongs to no tick.
+        """
+        if not self.advancing_ticks or request not in self.advancing:
+            return None
+        return self.advancing[request] / self.advancing_ticks
 
     def each(self, request: str) -> float:
         """How many of these requests there were for each Canary; refused ones are others."""
@@ -86,34 +93,46 @@ class Result:
         raise TypeError(name)
 
 
-def used(window: Window, *, ticks: float, per: float) -> Figures:
-    """What every scenario says of its window; `per` is what requests are divided by."""
+def used(window: Window) -> Figures:
+    """What every scenario says of its window, whatever it is a part of."""
     asked = work(window.requests)
     busiest = max(window.threads.values(), default=0.0)
-    tiles = window.asked[Kind.SWIFT.value] / 2  # of each both sides are named
+    tiles = tiles_of(window)
     return {
         "seconds": window.seconds,
-        "ticks": ticks,
-        "CPU ms per tick": 1000 * window.cpu / ticks,
-        "CPU ms each": 1000 * window.cpu / per,
-        "tiles each": tiles / per,
         "CPU ms per tile": 1000 * window.cpu / tiles if tiles else "-",
-        "decisions each": window.decisions / per,
         "CPU % of a core": 100 * window.cpu / window.seconds,
         "CPU % in the busiest thread": 100 * busiest / window.seconds,
         "requests": sum(asked.values()),
         "writes": writes(window.requests),
         "refused for being too many": sum(n for name, n in asked.items() if name.endswith(" 429")),
-        "requests per tick": sum(asked.values()) / ticks,
-        "requests each": sum(asked.values()) / per,
         "Prometheus queries": sum(window.queries.values()),
-        "Prometheus queries per tick": sum(window.queries.values()) / ticks,
         "workloads asked": sum(window.asked.values()),
         "RSS MiB": window.memory,
         "HWM MiB": window.most_memory,
         "control plane CPU %": 100 * window.control_plane,
         "others CPU %": 100 * window.others,
         **strained(window),
+    }
+
+
+def tiles_of(window: Window) -> float:
+    """How many tiles were asked for: of each both sides are named."""
+    return window.asked[Kind.SWIFT.value] / 2
+
+
+def shared(window: Window, *, ticks: float, per: float) -> Figures:
+    """What one tick and one release, or one Canary, has of it; `per` is how many these are."""
+    asked = sum(work(window.requests).values())
+    return {
+        "ticks": ticks,
+        "CPU ms per tick": 1000 * window.cpu / ticks,
+        "CPU ms each": 1000 * window.cpu / per,
+        "tiles each": tiles_of(window) / per,
+        "decisions each": window.decisions / per,
+        "requests per tick": asked / ticks,
+        "requests each": asked / per,
+        "Prometheus queries per tick": sum(window.queries.values()) / ticks,
     }
 
 
@@ -159,23 +178,31 @@ def result(
     window: Window,
     *,
     way: str,
-    ticks: float,
+    ticks: float | None,
     interval: float,
     more: dict[str, Any],
     releases: int = 0,
+    apart: Container[str] = (),
 ) -> Result:
-    """A scenario's result; what is of each is divided by the releases, if there were any, or N."""
-    steps, steps_ticks = advancing(window.sent)
-    asked = sum(work(steps).values())
-    per_tick = {"requests per advancing tick": asked / steps_ticks} if steps_ticks else {}
+    """A scenario's result; what is of each is divided by the releases, if there were any, or N.
+
+    Without ticks the window is no whole number of anything, and nothing in it is of each. `apart`
+    are Canaries, "namespace/name", of which not every release was promoted.
+    """
+    steps, steps_ticks, of_each = Counts(), 0, Figures()
+    if ticks is not None:
+        steps, steps_ticks = advancing(window.sent, apart)
+        of_each = shared(window, ticks=ticks, per=releases or count)
+    if steps_ticks:
+        of_each["requests per advancing tick"] = sum(work(steps).values()) / steps_ticks
     return Result(
         scenario,
         count,
         {
             **more,
             **together(window.weights),
-            **used(window, ticks=ticks, per=releases or count),
-            **per_tick,
+            **used(window),
+            **of_each,
         },
         dict(sorted(window.requests.items())),
         dict(window.queries),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import uuid
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from datetime import datetime
 from pathlib import Path
 from sys import intern
@@ -130,19 +130,23 @@ def sent(name: str, event: dict[str, Any]) -> Sent:
     return Sent(at, intern(name), intern(of))
 
 
-def advancing(every: Iterable[Sent]) -> tuple[Counts, int]:
+def advancing(every: Iterable[Sent], apart: Container[str] = ()) -> tuple[Counts, int]:
     """What was asked of each Canary from its first step's weight to its last one's; and the ticks.
 
     There is a tick between two weights. A Canary may have been released more than once; those that
-    did not walk all steps up to 100 each time are left out.
+    did not walk all steps up to 100 each time are left out: the log has no weights, so those that
+    were taken back are named by `apart`, and of others the number of weights tells. Names that are
+    of Canaries at all are there, also with 0; lists, watches and leases are of none.
     """
     by_canary: defaultdict[str, list[Sent]] = defaultdict(list)
     for one in every:
         by_canary[one.of].append(one)
     found, ticks = Counts(), 0
-    for its in by_canary.values():
+    for of, its in by_canary.items():
         weights = sorted(one.at for one in its if one.name in WEIGHTS)
-        if len(weights) % (STEPS + 1):
+        if weights:
+            found.update(dict.fromkeys((one.name for one in its), 0))
+        if of in apart or len(weights) % (STEPS + 1):
             continue
         for first in range(0, len(weights), STEPS + 1):
             begin, end = weights[first], weights[first + STEPS - 1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -132,8 +132,10 @@ def asked(scenario: str, way: str, found: Sequence[Result]) -> str:
     if not names:
         return ""
     what = "in all" if scenario == "idle" else "a release / an advancing tick"
-    rows = [row(counted(name), [shares(one, [name]) for one in found]) for name in names]
-    every = row("all that are counted", [shares(one, work(Counter(one.requests))) for one in found])
+    known = {name for one in found for name in one.advancing}
+    rows = [row(counted(name), [shares(one, [name], known) for one in found]) for name in names]
+    sums = [shares(one, work(Counter(one.requests)), known) for one in found]
+    every = row("all that are counted", sums)
     return "\n".join([*head(f"requests, {what}: {scenario}, {way}", found), *rows, every])
 
 
@@ -142,13 +144,17 @@ def counted(name: str) -> str:
     return name if work(Counter([name])) else f"{name} (not counted)"
 
 
-def shares(one: Result, names: Iterable[str]) -> str:
-    """How many of these there were for each release and each tick of a step; else in all."""
+def shares(one: Result, names: Iterable[str], of_canaries: Container[str]) -> str:
+    """How many of these there were for each release and each tick of a step; else in all.
+
+    Those that are of no Canary are of no tick either; and no run has ticks that did not note when.
+    """
     chosen = list(names)
     if not one.releases:
         return f"{sum(one.requests.get(name, 0) for name in chosen):,}"
     release = share(sum(one.per_release(name) for name in chosen))
-    tick = share(sum(one.per_tick(name) for name in chosen)) if one.advancing_ticks else "-"
+    known = [name for name in chosen if name in of_canaries] if one.advancing_ticks else []
+    tick = share(sum(one.per_tick(name) or 0.0 for name in known)) if known else "-"
     return f"{release} / {tick}"
 
 
@@ -182,8 +188,8 @@ def plain(results: Iterable[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def by(one: Result) -> dict[str, dict[str, float]]:
-    """By verb and resource: how many for each release, and for each tick of a step."""
+def by(one: Result) -> dict[str, dict[str, float | None]]:
+    """By verb and resource: how many for each release, and for each tick of a step, if of one."""
     return {
         name: {"release": one.per_release(name), "advancing tick": one.per_tick(name)}
         for name in one.requests

@@ -166,10 +166,10 @@ class Watching:
 
     def _canary(self, member: Member, thing: dict[str, Any]) -> None:
         status, seen = thing.get("status", {}), self.canaries[member]
+        seen.primary = status.get("primarySlot", "")  # first: who sees the phase knows the slot
         if status.get("phase", "") != seen.phase:
             seen.phase = status["phase"]
             seen.changes.append((time.monotonic(), seen.phase))
-        seen.primary = status.get("primarySlot", "")
         seen.notices = max(seen.notices, *(one["seq"] for one in status.get("notices", [])), 0)
 
 

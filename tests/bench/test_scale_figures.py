@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.scale.churn import mean, objects, slope
 from bench.scale.figures import Result, Spread, result, spread, together
+from bench.scale.growth import mean, objects, slope
 from bench.scale.scenarios import round_of
 from tests.bench.made import STATUS, a_result, released, window
 
@@ -41,7 +41,9 @@ def test_requests_are_told_per_release_per_tick_and_per_advancing_tick() -> None
     assert found.per_release(STATUS) == 8
     assert found.per_tick(STATUS) == 1
     assert found.each("patch virtualservices") == 6
-    assert found.per_release("get canaries") == found.per_tick("get canaries") == 0
+    assert found.per_release("get canaries") == 0
+    assert found.per_tick("get canaries") is None
+    assert found.per_tick("update leases") is None
 
 
 def test_the_lease_is_among_the_requests_by_kind_and_in_no_sum() -> None:

@@ -94,6 +94,24 @@ def test_a_canary_that_was_taken_back_is_left_out_with_all_that_is_of_it() -> No
     assert found[WEIGHT] == 4
 
 
+def test_two_releases_that_were_taken_back_are_not_one_that_went_up() -> None:
+    twice = [Sent(at, WEIGHT, "a/bad") for at in (1.0, 11.0, 21.0, 601.0, 611.0, 621.0)]
+    found, ticks = advancing([*twice, *released("a/one", at=100)], {"a/bad"})
+    assert ticks == 4
+    assert found[WEIGHT] == 4
+
+
+def test_what_is_of_a_canary_outside_its_steps_only_is_named_and_what_is_of_none_is_not() -> None:
+    besides = [
+        Sent(90.0, "get canaries", "a/one"),
+        Sent(120.0, "list services", "/"),
+        Sent(120.0, "list services", "a/"),
+        Sent(120.0, "update leases", "canaryd/canaryd"),
+    ]
+    found, _ = advancing([*released("a/one", at=100), *besides])
+    assert dict(found) == {WEIGHT: 4, STATUS: 4, EVENT: 4, "get canaries": 0}
+
+
 def test_what_is_asked_again_within_a_step_makes_its_tick_dearer() -> None:
     again = [Sent(115.0, f"{STATUS} 409", "a/one"), Sent(116.0, STATUS, "a/one")]
     found, ticks = advancing([*released("a/one", at=100), *again])

@@ -38,10 +38,30 @@ def test_requests_stand_by_verb_and_resource_per_release_and_per_advancing_tick(
     assert found[STATUS] == ["8.00 / 1.00"]
     assert found[EVENT] == ["7.00 / 1.00"]
     assert found[WEIGHT] == ["6.00 / 1.00"]
-    assert found["list services"] == ["<0.01 / 0.00"]
-    assert found["update leases (not counted)"] == ["0.01 / 0.00"]
     assert found["all that are counted"] == ["21.00 / 3.00"]
     assert "get canaries" not in found
+
+
+def test_what_is_of_no_canary_has_no_figure_of_a_tick_instead_of_nought() -> None:
+    one = a_release(1000)
+    asked = {**one.requests, "get canaries": 500}
+    steps = {**one.advancing, "get canaries": 0}
+    found = rows(markdown([a_release(1000, requests=asked, advancing=steps)]))
+    assert found["list services"] == ["<0.01 / -"]
+    assert found["update leases (not counted)"] == ["0.01 / -"]
+    assert found["get canaries"] == ["0.50 / 0.00"]
+    assert found["all that are counted"] == ["21.50 / 3.00"]
+
+
+def test_what_was_not_asked_with_one_n_is_nought_there_and_a_list_has_no_tick_with_any() -> None:
+    many = a_release(1000)
+    again = f"{STATUS} 409"
+    asked = {**many.requests, again: 1000}
+    del asked["list services"]
+    steps = {**many.advancing, again: 1000}
+    found = rows(markdown([a_release(200), a_release(1000, requests=asked, advancing=steps)]))
+    assert found[again] == ["0.00 / 0.00", "1.00 / 0.25"]
+    assert found["list services"] == ["0.01 / -", "0.00 / -"]
 
 
 def test_requests_of_a_run_that_did_not_note_when_have_no_tick() -> None:
@@ -60,6 +80,7 @@ def test_what_is_asked_while_idle_stands_in_whole_numbers() -> None:
 def test_json_has_the_same_by_verb_and_resource() -> None:
     [found] = plain([a_release()])
     assert found["requests_by"][STATUS] == {"release": 8.0, "advancing tick": 1.0}
+    assert found["requests_by"]["list services"] == {"release": 0.5, "advancing tick": None}
     assert found["requests"][STATUS] == 16
     assert "requests_by" not in plain([a_result("idle")])[0]
 
