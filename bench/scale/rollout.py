@@ -66,6 +66,7 @@ class Rollout:
 
     def restarted(self) -> None:
         """Another process works now: processor time counts from here, within the releases."""
+        self._end()
         self._end, self._whole = self.scene.meter.begin(), False
 
     def moves(self, one: Member) -> list[tuple[float, int]]:
@@ -154,7 +155,8 @@ class Rollout:
         }
         if scene.way is Way.THRESHOLDS:  # by evidence a step takes as long as the proof
             facts["late s"] = spread(gap - scene.interval for gap in gaps)
-        if not self._whole:  # what is left of a release is none, and has no sixths
+        # What is left of a release is none and has no sixths, nor have those that did not end.
+        if not self._whole or len(ends) < scene.count:
             return summed(scene, name, window, ticks=None, more=facts)
         return summed(
             scene,

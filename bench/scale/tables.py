@@ -175,7 +175,11 @@ def cell(one: Result, name: str) -> str:
 
 def row(name: str, cells: Sequence[str]) -> str:
     """One line of a table."""
-    return f"| {name} | " + " | ".join(cells) + " |"
+    return (
+        f"| {name} | "
+        + " | ".join(" ".join(cell.split()).replace("|", "/") for cell in cells)
+        + " |"
+    )
 
 
 def plain(results: Iterable[Result]) -> list[dict[str, Any]]:
