@@ -33,12 +33,15 @@ OPTION, FIELD = "--metrics-server", "spec.analysis.metricsServer"
 EXAMPLE = f"{OPTION} http://localhost:9090"
 LARGEST = 1 << 20
 """No file with a login or certificates has more bytes."""
+_NONE = "gave no answer:"
+"""So the adapter begins to say why; what stands elsewhere may be a server's own words."""
+_SLOW = ("no whole answer within", "no answer within", "timed out")
 LOGIN = "--bearer-token-file FILE, or --username NAME and --password-file FILE"
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
-    """A metrics server, how to get in, and where its address was written."""
+class Target:
+    """The metrics server to ask, how to get in, and where its address was written."""
 
     address: str = field(repr=False)  # may hold a login
     login: Login
@@ -61,24 +64,49 @@ class Server:
             message = f"{self.written or OPTION}: {error}"
             raise Stop(message) from error
 
-    def advice(self, detail: str) -> str:
-        """What to do about an answer that is none: the end of a sentence that tells the detail."""
+    def advice(self, detail: str, *, spans: bool = False) -> str:
+        """What to do about an answer that is none: the end of a sentence that tells the detail.
+
+        `spans`: so much of the past was asked for that --last could be shorter.
+        """
+        told = self._about_connection(detail) or self._about_answer(detail, spans=spans)
+        return f"; {told}" if told else ""
+
+    def _about_connection(self, detail: str) -> str:
+        """Where nobody was reached, or not with confidence."""
         if UNTRUSTED in detail:
-            told = self._about_certificate(detail)
-        elif _answered(detail, 401, 403):
-            told = self._about_login()
-        elif _answered(detail, 301, 302, 303, 307, 308) or "not JSON" in detail:
-            told = (
+            return self._about_certificate(detail)
+        return self._about_address() if f"{_NONE} no connection" in detail else ""
+
+    def _about_answer(self, detail: str, *, spans: bool) -> str:
+        if _answered(detail, 401, 403):
+            return self._about_login()
+        if _answered(detail, 301, 302, 303, 307, 308) or "not JSON" in detail:
+            return (
                 "that may be a page to log in at: give the address of the API itself with "
                 f"{OPTION}, and a login with {LOGIN}"
             )
-        elif _answered(detail, 404, 405):
-            told = f"{self.written or OPTION} goes as far as before /api/v1, like {EXAMPLE}"
-        elif "gave no answer" in detail:
-            told = self._about_address()
-        else:
-            return ""
-        return f"; {told}"
+        if _answered(detail, 404, 405):
+            return f"{self._place} must end before /api/v1, like {self._example}"
+        if _answered(detail, 504) or any(words in detail for words in _SLOW):
+            return "the server is slow: try later" + (", or a shorter --last" if spans else "")
+        if f"{_NONE} the answer is larger than" in detail:
+            return (
+                "that is more than the pods of one Canary have: check that the server of "
+                f"{self._place} is the right one"
+            )
+        if f"{_NONE} the answer was cut off, or no HTTP" in detail:
+            return f"check port and scheme (http or https) of {self._place}"
+        return ""
+
+    @property
+    def _place(self) -> str:
+        """Where the address stands, or would."""
+        return f"{FIELD}.address" if self.written == FIELD else OPTION
+
+    @property
+    def _example(self) -> str:
+        return "address: http://prometheus:9090" if self.written == FIELD else EXAMPLE
 
     def _about_certificate(self, detail: str) -> str:
         if "expired" in detail:
@@ -87,14 +115,14 @@ class Server:
             return f"give an address with a name that stands in the certificate, with {OPTION}"
         if self.access.ca_file is not None:
             return f"{self.access.ca_file} of --ca-file is not the authority that signed it"
-        return "give the authority that signed it with --ca-file FILE"
+        return "give --ca-file FILE with the authority that signed it"
 
     def _about_login(self) -> str:
         login = [name for name in self.access.options if name not in {"--header", "--ca-file"}]
         if login:
             return (
-                f"it does not accept what {' and '.join(login)} gave: look whether that is still "
-                "good and may query; a tenant is given with --header 'X-Scope-OrgID: team'"
+                f"it does not accept what {' and '.join(login)} gave: check that it is still "
+                "valid and allowed to query; a tenant is given with --header 'X-Scope-OrgID: team'"
             )
         return f"give a login with {LOGIN}; a tenant with --header 'X-Scope-OrgID: team'"
 
@@ -114,16 +142,16 @@ def _answered(detail: str, *statuses: int) -> bool:
 
 
 @overload
-def server_of(spec: Spec, address: str | None, access: Access, *, otherwise: str) -> Server: ...
+def server_of(spec: Spec, address: str | None, access: Access, *, otherwise: str) -> Target: ...
 
 
 @overload
-def server_of(spec: Spec, address: str | None, access: Access) -> Server | None: ...
+def server_of(spec: Spec, address: str | None, access: Access) -> Target | None: ...
 
 
 def server_of(
     spec: Spec, address: str | None, access: Access, *, otherwise: str | None = None
-) -> Server | None:
+) -> Target | None:
     """The server at that address, else the Canary's own, else `otherwise`; None: none is named.
 
     Ends the command where a file cannot be used, or where the Canary's login is in a Secret and
@@ -139,11 +167,11 @@ def server_of(
             )
             raise Stop(message)
         login = login_from(access, named.headers)
-        return Server(named.address, login, access, FIELD, delay)
+        return Target(named.address, login, access, FIELD, delay)
     chosen = otherwise if address is None else address
     if chosen is None:
         return None
-    return Server(chosen, login_from(access), access, OPTION if address is not None else "", delay)
+    return Target(chosen, login_from(access), access, OPTION if address is not None else "", delay)
 
 
 def login_from(access: Access, headers: Mapping[str, str] | None = None) -> Login:
@@ -162,7 +190,7 @@ def login_from(access: Access, headers: Mapping[str, str] | None = None) -> Logi
         CA: ("--ca-file", "certificates in PEM form", access.ca_file),
     }
     secret = {
-        key: _read(f"{option} {path}", what, path)
+        key: (_line if key == PASSWORD else str.strip)(_read(option, what, path))
         for key, (option, what, path) in files.items()
         if path is not None
     }
@@ -179,19 +207,24 @@ def _lets_in(access: Access) -> bool:
     return bool(set(access.options) - {"--header"})
 
 
-def _read(file: str, what: str, path: str) -> str:
-    """The text of a file, without the line's end; never shown in words."""
+def _line(text: str) -> str:
+    """Without the end of its last line; blanks may belong to a password."""
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def _read(option: str, what: str, path: str) -> str:
+    """The text of a file, which is more than blanks; never shown in words."""
     try:
         with Path(path).open("rb") as opened:
             content = opened.read(LARGEST + 1)
-        text = content.decode().strip()
+        text = content.decode()
     except UnicodeDecodeError:
         wrong = "holds no text"
     except OSError as error:
         wrong = f"cannot be read ({error.strerror})"
     else:
-        if text and len(content) <= LARGEST:
+        if text.strip() and len(content) <= LARGEST:
             return text
-        wrong = "is empty" if not text else f"is larger than {LARGEST >> 20} MiB"
-    message = f"{file} {wrong}: it has to hold {what}"
+        wrong = "is empty" if not text.strip() else f"is larger than {LARGEST >> 20} MiB"
+    message = f"{option} {path} {wrong}: it has to hold {what}"
     raise Stop(message)

@@ -12,7 +12,7 @@ from datetime import timedelta
 import orjson
 
 from canaryd.adapters.clock import SystemClock
-from canaryd.cli.access import Server
+from canaryd.cli.access import Target
 from canaryd.cli.manifest import Manifest
 from canaryd.cli.query_check import Remark, Remarks, remark
 from canaryd.decide.buckets import absent, nearest, no_such_edge
@@ -30,25 +30,22 @@ SPAN, WINDOW = timedelta(minutes=5), timedelta(minutes=1)
 """So far back pods are looked for, in columns that hold two scrapes or more."""
 
 
-def look_at_edges(manifest: Manifest, server: Server | None) -> Remarks:
-    """Look at the edges of a Canary that is otherwise right; `server` is asked where there is one.
+def look_at_edges(manifest: Manifest, target: Target | None) -> Remarks:
+    """Look at the edges of a Canary that is otherwise right; a `target` is asked if there is one.
 
     Ends the command when the server's address is none.
     """
     found = Remarks()
-    named = manifest.namespace or "default"
-    spec = parse_spec(
-        orjson.dumps(manifest.document["spec"], option=orjson.OPT_NON_STR_KEYS), named
-    )
-    if isinstance(spec, Problem) or not any(map(_has_edge, spec.analysis.evidence.gates)):
+    spec = _spec(manifest)
+    if isinstance(spec, Problem) or not _edges(spec):
         return found
-    if server is None:
+    if target is None:
         found.warnings += _strange(manifest, spec.analysis.evidence.gates)
         return found
-    there = asyncio.run(_ask(Key(named, manifest.name), spec, server))
+    there = asyncio.run(_ask(Key(_place(manifest), manifest.name), spec, target))
     if isinstance(there, Failed):
         # The server's address may hold a login; the detail names it without.
-        why = there.detail + server.advice(there.detail)
+        why = there.detail + target.advice(there.detail)
         message = f"was not checked against the metrics server: {why}"
         found.warnings.append(remark(manifest, ("spec", "analysis", "metrics"), message))
         return found
@@ -59,8 +56,26 @@ def look_at_edges(manifest: Manifest, server: Server | None) -> Remarks:
     return found
 
 
-def _has_edge(rule: EvidenceGate) -> bool:
-    return isinstance(rule, Objective) and rule.edge is not None
+def has_edge(manifest: Manifest) -> bool:
+    """Whether an object that is otherwise right is a Canary with an edge to look at."""
+    if manifest.kind != "Canary":
+        return False
+    spec = _spec(manifest)
+    return isinstance(spec, Spec) and _edges(spec)
+
+
+def _spec(manifest: Manifest) -> Spec | Problem:
+    raw = orjson.dumps(manifest.document["spec"], option=orjson.OPT_NON_STR_KEYS)
+    return parse_spec(raw, _place(manifest))
+
+
+def _place(manifest: Manifest) -> str:
+    return manifest.namespace or "default"
+
+
+def _edges(spec: Spec) -> bool:
+    gates = spec.analysis.evidence.gates
+    return any(isinstance(rule, Objective) and rule.edge is not None for rule in gates)
 
 
 def _strange(manifest: Manifest, rules: Iterable[EvidenceGate]) -> Iterator[Remark]:
@@ -80,10 +95,10 @@ def _at(manifest: Manifest, rule: Objective, message: str) -> Remark:
     return remark(manifest, path, message)
 
 
-async def _ask(key: Key, spec: Spec, server: Server) -> frozenset[float] | Failed:
+async def _ask(key: Key, spec: Spec, target: Target) -> frozenset[float] | Failed:
     """Return the edges that any pod of the Canary had lately; none where nothing was timed."""
     clock = SystemClock()
-    metrics = server.opened(clock)
+    metrics = target.opened(clock)
     question = PastQuestion(
         key=key,
         namespace=key.namespace,

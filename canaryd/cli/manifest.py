@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from math import inf
+from typing import Any, TextIO, cast
 
 import yaml
+from typing_extensions import override
+from yaml.constructor import ConstructorError
 
+from canaryd.adapters.prometheus.answers import plain
+from canaryd.cli.words import printable
+
+LONGEST = 1024
+"""No sane number has more bits; Python does not even write much longer ones."""
+MOST = 100_000
+"""So many values may aliases add to a document; a few lines of them make billions."""
+_TAG = "tag:yaml.org,2002:"
+_IS = {
+    "bool": "neither true nor false",
+    "float": "no number",
+    "int": "no whole number",
+    "timestamp": "no date",
+}
+"""What a value is, that is not what its look or its tag says."""
 Path = tuple[str | int, ...]
 """From an object's root to a field, like ("spec", "analysis", "metrics", 0)."""
 
@@ -56,18 +74,86 @@ class Unreadable:
     message: str
 
 
-def read(file: str, text: str) -> Iterator[Manifest | Unreadable]:
+class _Loader(yaml.SafeLoader):
+    """Plain values and nothing else; one that cannot be read is told with its own line."""
+
+    @override
+    def construct_object(self, node: Any, deep: bool = False) -> Any:
+        try:
+            made: object = super().construct_object(node, deep)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise _no_value(node) from error
+        if isinstance(made, int) and made.bit_length() > LONGEST:
+            raise _no_value(node)
+        return made
+
+
+def _no_value(node: yaml.Node) -> ConstructorError:
+    # The value itself is not shown: it may be a secret, or long.
+    what = _IS.get(str(node.tag).removeprefix(_TAG), "not what its tag says")
+    return ConstructorError(
+        None, None, f"this is {what}; text has to stand in quotes", node.start_mark
+    )
+
+
+def named(file: TextIO) -> str:
+    """What to call a file in words, whatever stands in its name."""
+    return "standard input" if file.name in {"-", "<stdin>"} else printable(str(file.name))
+
+
+def read(file: TextIO) -> Iterator[Manifest | Unreadable]:
     """Return what a file holds, going into lists of objects as `kubectl get -o yaml` prints."""
+    name = printable(str(file.name))
     try:
-        for node in yaml.compose_all(text, yaml.SafeLoader):
-            document = yaml.SafeLoader("").construct_document(node)
-            yield from _items(file, node, document)
+        text = file.read()
+    except UnicodeDecodeError as error:
+        line = 1 + error.object[: error.start].count(b"\n")
+        yield Unreadable(name, line, "not readable: this is not UTF-8, save the file as that")
+    except OSError as error:
+        yield Unreadable(name, 1, f"not readable: {error.strerror}")
+    else:
+        yield from _documents(name, text)
+
+
+def _documents(file: str, text: str) -> Iterator[Manifest | Unreadable]:
+    line, loader = 1, None
+    try:
+        loader = _Loader(text)
+        while loader.check_node():
+            line = loader.get_mark().line + 1
+            node = cast("yaml.Node", loader.get_node())
+            _refuse_explosion(node)
+            yield from _items(file, node, loader.construct_document(node))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        said = getattr(error, "problem", None) or str(error)
-        yield Unreadable(file, mark.line + 1 if mark else 1, f"not readable: {said}")
+        said = plain(getattr(error, "problem", None) or error)
+        yield Unreadable(file, mark.line + 1 if mark else line, f"not readable: {said}")
     except RecursionError:
-        yield Unreadable(file, 1, "not readable: lists or objects are nested too deeply")
+        yield Unreadable(file, line, "not readable: lists or objects are nested too deeply")
+    except (ValueError, OverflowError):  # of the scanner: \U in a text, or %YAML
+        line = loader.get_mark().line + 1 if loader else 1
+        yield Unreadable(file, line, "not readable: this is no character, or no version of YAML")
+
+
+def _refuse_explosion(node: yaml.Node) -> None:
+    known: dict[int, float] = {}
+    if _values(node, known) > len(known) + MOST:
+        problem = f"its aliases add more than {MOST:,} values, or one holds itself"
+        raise ConstructorError(None, None, problem, node.start_mark)
+
+
+def _values(node: yaml.Node, known: dict[int, float]) -> float:
+    """How many values it has with every alias written out; endless if it holds itself."""
+    if (found := known.get(id(node))) is not None:
+        return found
+    known[id(node)] = inf
+    children: list[yaml.Node] = []
+    if isinstance(node, yaml.SequenceNode):
+        children = node.value
+    elif isinstance(node, yaml.MappingNode):
+        children = [child for pair in node.value for child in pair]
+    known[id(node)] = 1 + sum(_values(child, known) for child in children)
+    return known[id(node)]
 
 
 def _items(file: str, node: yaml.Node, document: object) -> Iterator[Manifest]:

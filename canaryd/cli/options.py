@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 import click
 from typing_extensions import override
 
+SHOWN = 40
+"""So many characters of a wrong value are repeated."""
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -144,7 +146,12 @@ def access_options(command: Command) -> Command:
             help="Who may have signed the metrics server's certificate (PEM), and nobody else."
             " Default: as the system trusts.",
         ),
-        click.option("--password-file", type=file, help="File with the password of --username."),
+        click.option(
+            "--password-file",
+            type=file,
+            help="File with the password of --username, without the end of its last line. Blanks"
+            " count; the daemon drops those around a password in a Secret.",
+        ),
         click.option("--username", metavar="NAME", help="Login by name and password."),
         click.option("--bearer-token-file", type=file, help="Login by the token in this file."),
         click.option(
@@ -207,7 +214,7 @@ class DurationType(click.ParamType[timedelta]):
             found = None
         if found is None or not self._fits(found):
             bounds = f" from {self._least} to {self._most}" if self._least and self._most else ""
-            words = f"{value!r} is wrong: give a duration{bounds}, like 90m, 24h or 7d"
+            words = f"{_cut(value)!r} is wrong: give a duration{bounds}, like 90m, 24h or 7d"
             self.fail(words, param, ctx)
         return found
 
@@ -247,7 +254,7 @@ class Number(click.FloatRange):
             number = float(super().convert(value, param, ctx))
             if isfinite(number):
                 return number
-        message = f"{str(value)!r} is wrong: give a number{_within(self, self._like)}"
+        message = f"{_cut(value)!r} is wrong: give a number{_within(self, self._like)}"
         raise click.BadParameter(message, ctx, param)
 
 
@@ -263,14 +270,21 @@ class Whole(click.IntRange):
         """Read what was given on the command line."""
         with suppress(click.BadParameter):
             return int(super().convert(value, param, ctx))
-        message = f"{str(value)!r} is wrong: give a whole number{_within(self, self._like)}"
+        message = f"{_cut(value)!r} is wrong: give a whole number{_within(self, self._like)}"
         raise click.BadParameter(message, ctx, param)
 
 
 def _within(kind: click.FloatRange | click.IntRange, like: str) -> str:
     """Say the bounds of a number, and show one."""
-    bounds = f" of at least {kind.min}" if kind.max is None else f" from {kind.min} to {kind.max}"
+    low, high = (f"{bound:.15g}" for bound in (kind.min or 0, kind.max or 0))
+    bounds = f" of at least {low}" if kind.max is None else f" from {low} to {high}"
     return f"{bounds}, like {like}"
+
+
+def _cut(value: object) -> str:
+    """As much of what was typed as is needed to see which it was."""
+    text = str(value)
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"
 
 
 def example(*lines: str) -> str:

@@ -11,12 +11,13 @@ from typing import TextIO
 
 import click
 import orjson
-import yaml
 
 from canaryd.adapters.clock import SystemClock
-from canaryd.cli.access import Server
+from canaryd.cli.access import Target
 from canaryd.cli.exits import Stop
+from canaryd.cli.manifest import Manifest, Unreadable, named, read
 from canaryd.cli.replay import Recording, recorded
+from canaryd.cli.words import printable
 from canaryd.decide.gates import grid
 from canaryd.model.gates import Counted
 from canaryd.model.names import Key
@@ -25,7 +26,8 @@ from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Spec
 from canaryd.model.tile import Column
 from canaryd.wire.canary import parse_spec
-from canaryd.wire.objects import mistakes
+from canaryd.wire.crd import GROUP
+from canaryd.wire.objects import is_ours, misnamed, mistakes
 
 HOUR = timedelta(hours=1)
 DEADLINE = timedelta(seconds=60)
@@ -47,44 +49,58 @@ class Wanted:
 
 def read_canary(file: TextIO, namespace: str | None) -> Wanted:
     """The first Canary of the file; ends the command with a sentence when there is none."""
-    try:
-        documents = list(yaml.safe_load_all(file))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"{file.name} is not readable YAML: {error}"
-        raise Stop(message) from error
-    found = [each for each in documents if isinstance(each, dict) and each.get("kind") == "Canary"]
-    if not found:
-        message = f"{file.name} holds no Canary"
+    if namespace and (wrong := misnamed({"namespace": namespace})):
+        said = printable(wrong[0]).removeprefix("metadata.namespace").lstrip(": ")
+        raise click.BadParameter(said, param_hint="'--namespace'")
+    manifest = _canary_in(file)
+    if not manifest.document["metadata"].get("name"):
+        message = f"{named(file)}: metadata.name is required here: what is generated is not known"
         raise Stop(message)
-    if wrong := mistakes(found[0]):
-        message = f"{file.name}: {'; '.join(wrong)}; see canaryd lint {file.name}"
-        raise Stop(message)
-    meta = found[0]["metadata"]
-    place = namespace or meta.get("namespace") or "default"
-    spec = parse_spec(orjson.dumps(found[0]["spec"], option=orjson.OPT_NON_STR_KEYS), place)
+    place = namespace or manifest.namespace or "default"
+    raw = orjson.dumps(manifest.document["spec"], option=orjson.OPT_NON_STR_KEYS)
+    spec = parse_spec(raw, place)
     if isinstance(spec, Problem):
-        message = f"{file.name}: {spec.message}"
+        message = f"{named(file)}: {spec.message}"
         raise Stop(message)
     if not spec.analysis.evidence.gates:
         message = (
-            f"{file.name}: no gate compares (errors, latency or an objective), so there is nothing "
-            "to replay; leave spec.analysis.metrics out for the defaults"
+            f"{named(file)}: no gate compares (errors, latency or an objective), so there is "
+            "nothing to replay; leave spec.analysis.metrics out for the defaults"
         )
         raise Stop(message)
-    return Wanted(Key(place, meta["name"]), spec)
+    return Wanted(Key(place, manifest.name), spec)
 
 
-def fetch(wanted: Wanted, server: Server, *, span: timedelta) -> Recording:
+def _canary_in(file: TextIO) -> Manifest:
+    """The first Canary as lint would find it, and without a mistake; else ends the command."""
+    manifests: list[Manifest] = []
+    for one in read(file):
+        if isinstance(one, Unreadable):
+            message = f"{one.file}:{one.line}: {one.message}"
+            raise Stop(message)
+        if is_ours(one.document) and one.kind == "Canary":
+            manifests.append(one)
+    if not manifests:
+        message = f"{named(file)} holds no Canary of {GROUP}"
+        raise Stop(message)
+    if wrong := mistakes(manifests[0].document):
+        said = printable("; ".join(wrong))
+        message = f"{named(file)}: {said}; see canaryd lint {manifests[0].file}"
+        raise Stop(message)
+    return manifests[0]
+
+
+def fetch(wanted: Wanted, target: Target, *, span: timedelta) -> Recording:
     """The past until now; ends the command with a sentence when the server does not give it."""
-    return asyncio.run(_fetch(wanted, server, span))
+    return asyncio.run(_fetch(wanted, target, span))
 
 
-async def _fetch(wanted: Wanted, server: Server, span: timedelta) -> Recording:
+async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
     clock = SystemClock()
-    metrics = server.opened(clock, deadline=DEADLINE)
+    metrics = target.opened(clock, deadline=DEADLINE)
     rules = wanted.spec.analysis.evidence
     window = rules.evaluate_every
-    last = grid(clock.now() - server.delay - HOUR / 60, window)
+    last = grid(clock.now() - target.delay - HOUR / 60, window)
     hours = max(1, ceil(span / HOUR))
     columns: list[Column] = []
     try:
@@ -104,7 +120,7 @@ async def _fetch(wanted: Wanted, server: Server, span: timedelta) -> Recording:
                 )
                 told = await metrics.past(question)
                 if isinstance(told, Failed):
-                    advice = server.advice(told.detail)
+                    advice = target.advice(told.detail, spans=span > HOUR)
                     message = f"the past of {wanted.key} could not be fetched: {told.detail}"
                     raise Stop(message + advice)
                 columns.extend(told)

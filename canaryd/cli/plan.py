@@ -35,7 +35,9 @@ from canaryd.cli.options import (
     " Default: spec.analysis.metricsServer of the Canary.",
 )
 @access_options
-@click.option("--rate", type=Number(0.01, like="100"), help="Requests per second, both sides.")
+@click.option(
+    "--rate", type=Number(0.01, 1_000_000, like="100"), help="Requests per second, both sides."
+)
 @click.option(
     "--error-rate",
     type=Number(0, 0.5, like="0.001, which is 0.1 %"),
@@ -46,7 +48,7 @@ from canaryd.cli.options import (
 @click.option("--pods", type=Whole(1, 1000, like="3"), default=3, show_default=True, help="Pods.")
 @click.option(
     "--releases-per-day",
-    type=Number(0, like="20"),
+    type=Number(0, 100_000, like="20"),
     default=1.0,
     show_default=True,
     help="Of the whole fleet: how often is a false alarm to be expected?",

@@ -31,7 +31,11 @@ MOST_GUESSED = 4
 STDERR = 2
 DEEPEST = 500
 """So many signs that may nest are parsed; the parser needs stack and, squared, time for each."""
-_NESTING = re.compile(r"[-+*/%^(\[=<>!]|and|or|unless|atan2", re.IGNORECASE)
+_NESTING = re.compile(r"[-+*/%^(\[=<>!]|(?<![\w:])(?:and|or|unless|atan2)(?![\w:])", re.IGNORECASE)
+_APART = re.compile(
+    r"""(?P<whole>#[^\n]*|`[^`]*`)|"(?:[^"\\\n]|\\.)*(?P<two>"?)|'(?:[^'\\\n]|\\.)*(?P<one>'?)"""
+)
+"""Comments and strings, in which nothing nests; and what follows a quote without its end."""
 KINDS = tuple(kind.value for kind in TemplateKind)
 
 
@@ -153,7 +157,7 @@ def _parsed(
 
 def _refusal(query: str) -> str | None:
     """What is to be said of it, in the parser's words; None if it is PromQL."""
-    signs = sum(1 for _ in _NESTING.finditer(query))
+    signs = sum(1 for _ in _NESTING.finditer(_APART.sub(_emptied, query)))
     if signs > DEEPEST:
         return (
             f"is not checked: it has {signs} brackets and operators, more than the {DEEPEST} that"
@@ -161,6 +165,10 @@ def _refusal(query: str) -> str | None:
         )
     said = _parsers_words(query)
     return None if said is None else f"is not PromQL: {plain(said)}"
+
+
+def _emptied(found: re.Match[str]) -> str:
+    return " " if found["whole"] or found["two"] or found["one"] else found[0]
 
 
 def _parsers_words(query: str) -> str | None:

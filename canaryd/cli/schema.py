@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -10,11 +10,14 @@ from typing import TextIO
 import click
 import orjson
 
-from canaryd.cli.access import OPTION, Server, login_from
-from canaryd.cli.edge_check import look_at_edges
-from canaryd.cli.manifest import Manifest, Unreadable, read
+from canaryd.adapters.prometheus.answers import plain
+from canaryd.cli.access import OPTION, Target, login_from
+from canaryd.cli.console import note
+from canaryd.cli.edge_check import has_edge, look_at_edges
+from canaryd.cli.manifest import Manifest, Unreadable, named, read
 from canaryd.cli.options import Access, access_options, example
 from canaryd.cli.query_check import Remark, look, templates
+from canaryd.cli.words import printable
 from canaryd.wire.crd import crd_files
 from canaryd.wire.objects import is_ours, mistakes
 from canaryd.wire.sentences import path_in
@@ -93,22 +96,26 @@ def lint(
     not in the files, an argument that its template's query does not use, and a latency.le that is
     no bucket's end in Istio as it is.
 
-    Exits with 1 when there are errors, else with 0.
+    Exits with 1 when there are errors, and when the FILES hold no object at all, so that a pipe
+    from a command that failed does not pass; else with 0, also when all are of other kinds.
     """
-    server: Server | None = None
+    target: Target | None = None
     if metrics_server is not None:
-        server = Server(metrics_server, login_from(access), access, OPTION)
+        target = Target(metrics_server, login_from(access), access, OPTION)
     elif access.options:
         message = f"{' and '.join(access.options)}: only with {OPTION}, or no server is asked"
         raise click.UsageError(message)
-    found = [one for file in files for one in _read(file)]
-    report = _report(found, server)
+    held = {file: tuple(read(file)) for file in files}
+    found = [one for each in held.values() for one in each]
+    report = _report(found, target)
     if output == "json":
         click.echo(orjson.dumps(asdict(report), option=orjson.OPT_INDENT_2))
     else:
         for line in _lines(report):
             click.echo(line)
-    context.exit(1 if report.refused else 0)
+    for words in _notes(held, report, target):
+        note(words)
+    context.exit(1 if report.refused or not found else 0)
 
 
 @click.command(epilog=example("canaryd crds | kubectl apply --server-side -f -"))
@@ -129,17 +136,7 @@ def crds(folder: Path | None) -> None:
         click.echo(f"wrote {folder / name}")
 
 
-def _read(file: TextIO) -> Iterator[Manifest | Unreadable]:
-    try:
-        text = file.read()
-    except UnicodeDecodeError as error:
-        line = 1 + error.object[: error.start].count(b"\n")
-        yield Unreadable(file.name, line, "not readable: this is not UTF-8, save the file as that")
-        return
-    yield from read(file.name, text)
-
-
-def _report(found: Sequence[Manifest | Unreadable], server: Server | None) -> Report:
+def _report(found: Sequence[Manifest | Unreadable], target: Target | None) -> Report:
     report = Report()
     manifests = [one for one in found if isinstance(one, Manifest) and is_ours(one.document)]
     usable = templates(one for one in manifests if not mistakes(one.document))
@@ -149,26 +146,55 @@ def _report(found: Sequence[Manifest | Unreadable], server: Server | None) -> Re
                 Finding(one.file, one.line, "YAML", "", (Mistake(one.line, one.message),))
             )
         elif is_ours(one.document):
-            report.objects.append(_finding(one, usable, server))
+            report.objects.append(_finding(one, usable, target))
         else:
             report.ignored += 1
     return report
 
 
-def _finding(one: Manifest, usable: Sequence[Manifest], server: Server | None) -> Finding:
-    errors = tuple(Mistake(one.line(path_in(said)), said) for said in mistakes(one.document))
-    warnings: tuple[Remark, ...] = ()
+def _finding(one: Manifest, usable: Sequence[Manifest], target: Target | None) -> Finding:
+    errors = [Mistake(one.line(path_in(said)), said) for said in mistakes(one.document)]
+    warnings: list[Remark] = []
     if not errors:
         remarks = look(one, usable)
         if one.kind == "Canary":
-            edges = look_at_edges(one, server)
+            edges = look_at_edges(one, target)
             remarks.errors += edges.errors
             remarks.warnings += edges.warnings
-        errors = tuple(
+        errors = [
             Mistake(remark.line, f"{remark.field} {remark.message}") for remark in remarks.errors
-        )
-        warnings = tuple(remarks.warnings)
-    return Finding(one.file, one.line(), one.kind, one.name, errors, warnings)
+        ]
+        warnings = remarks.warnings
+    # Fields and names are a stranger's words as well, and some messages repeat them.
+    return Finding(
+        one.file,
+        one.line(),
+        plain(printable(one.kind)),
+        plain(printable(one.name)),
+        tuple(Mistake(each.line, printable(each.message)) for each in errors),
+        tuple(
+            Remark(each.line, plain(printable(each.field)), printable(each.message))
+            for each in warnings
+        ),
+    )
+
+
+def _notes(
+    held: Mapping[TextIO, Sequence[Manifest | Unreadable]], report: Report, target: Target | None
+) -> Iterator[str]:
+    """What was not checked though somebody may think so."""
+    manifests = [one for each in held.values() for one in each if isinstance(one, Manifest)]
+    if not report.objects:
+        files = ", ".join(dict.fromkeys(map(named, held)))
+        yield f"no object of canaryd in {files}" + ("" if manifests else ": nothing was checked")
+        return
+    for file, each in held.items():
+        if not each:
+            yield f"{named(file)}: no object in it"
+    if target is None or report.refused:
+        return
+    if not any(is_ours(one.document) and has_edge(one) for one in manifests):
+        yield f"{OPTION} was not asked: no latency.le to check with it"
 
 
 def _lines(report: Report) -> Iterator[str]:

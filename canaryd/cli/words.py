@@ -12,6 +12,12 @@ _HOUR = timedelta(hours=1)
 _DAY = timedelta(days=1)
 
 
+def printable(text: str) -> str:
+    """Make a stranger's words fit for a terminal and for JSON: one line of whole characters."""
+    known = text.encode("utf-8", "replace").decode()
+    return "".join(char if char.isprintable() else " " for char in known)
+
+
 def short_images(images: Mapping[str, str]) -> str:
     """Say images without their registry."""
     return ", ".join(image.rpartition("/")[2] for image in images.values()) or "no image"

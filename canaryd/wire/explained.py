@@ -14,16 +14,18 @@ from canaryd.wire.sentences import path_of, sentence
 from canaryd.wire.wanted import counted, find, meant, schema_of, wanted
 
 
-def explained(error: ValidationError, model: type[BaseModel]) -> tuple[str, ...]:
-    """Return one sentence per mistake in a `spec` that was parsed as this model."""
+def explained(
+    error: ValidationError, model: type[BaseModel], root: str = "spec"
+) -> tuple[str, ...]:
+    """Return one sentence per mistake in what was parsed as this model; `root` is its path."""
     schema = schema_of(model)
-    told = (_explained(detail, schema) for detail in error.errors(include_url=False))
+    told = (_explained(detail, schema, root) for detail in error.errors(include_url=False))
     return tuple(dict.fromkeys(told))  # each choice of a union complains
 
 
-def _explained(detail: ErrorDetails, schema: Schema) -> str:
+def _explained(detail: ErrorDetails, schema: Schema, root: str) -> str:
     field, depth = find(schema, detail["loc"])
-    path, given = path_of("spec", detail["loc"][:depth]), detail["input"]
+    path, given = path_of(root, detail["loc"][:depth]), detail["input"]
     match detail["type"]:
         case "missing":
             return f"{path} is required: add {wanted(field)}"
@@ -32,22 +34,25 @@ def _explained(detail: ErrorDetails, schema: Schema) -> str:
         case "string_too_long":
             most = detail.get("ctx", {}).get("max_length")
             return f"{path} has {len(given)} characters: may have at most {most}"
-        case "string_too_short":
-            return f"{path} is empty: must be {wanted(field)}"
+        case "string_too_short" | "string_unicode" as kind:
+            fault = "is empty" if kind == "string_too_short" else "holds half a character"
+            return f"{path} {fault}: must be {wanted(field)}"
         case "greater_than_equal" | "less_than_equal" | "int_from_float":
             return f"{path} is {given}: must be {wanted(field)}"
         case "extra_forbidden":
             known = field.get("properties", {})
-            return sentence(detail) + meant(known, str(detail["loc"][-1]))
+            return sentence(detail, root) + meant(known, str(detail["loc"][-1]))
         case kind if kind.endswith("_type"):
             return f"{path} {_given(given, field)}: must be {wanted(field, given)}"
         case _:
-            return sentence(detail)
+            return sentence(detail, root)
 
 
 def _given(value: object, field: Schema) -> str:
     """Say what stands there, if it is of a wrong kind; text is not shown: it may be a secret."""
     match value:
+        case None:
+            return "is empty (null)"
         case bool():
             return f"is {str(value).lower()}"
         case int() | float():

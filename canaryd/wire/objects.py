@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from math import isfinite
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from canaryd.wire.crd import API_VERSION, BY_NAME, GROUP
 from canaryd.wire.explained import explained
+from canaryd.wire.fields import Label, ObjectName
+from canaryd.wire.rules import WireModel, matches
 from canaryd.wire.sentences import path_of
 
 OWN_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+
+
+class Named(WireModel):
+    """What of an object's metadata names it; the rest is Kubernetes' own matter."""
+
+    name: ObjectName | None = None
+    generate_name: (
+        Annotated[
+            str,
+            Field(max_length=253),
+            matches(
+                r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*-*",
+                "must begin like a Kubernetes name: lower-case letters, digits, '-' and '.'",
+            ),
+        ]
+        | None
+    ) = None
+    namespace: Label | None = None
 
 
 def is_ours(document: Mapping[str, Any]) -> bool:
@@ -42,10 +63,25 @@ def mistakes(document: Mapping[str, Any]) -> tuple[str, ...]:
     return _around(document)
 
 
+def misnamed(metadata: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a sentence per name in the metadata that the API server would refuse."""
+    given = {
+        # What looks like a date is text to Kubernetes.
+        field: str(metadata[field]) if isinstance(metadata[field], date) else metadata[field]
+        for field in ("name", "generateName", "namespace")
+        if metadata.get(field) not in (None, "")
+    }
+    try:
+        Named.model_validate(given)
+    except ValidationError as error:
+        return explained(error, Named, "metadata")
+    return ()
+
+
 def _endless(value: object, path: tuple[int | str, ...]) -> Iterator[str]:
     """Say where YAML's .inf and .nan stand, which JSON would silently leave out."""
     if isinstance(value, float) and not isfinite(value):
-        yield f"{path_of('', path)} is {value}, which JSON cannot say: give a number with an end"
+        yield f"{path_of('', path)} is {value}, which JSON cannot say: give a finite number"
     elif isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _endless(inner, (*path, str(name)))
@@ -56,8 +92,10 @@ def _endless(value: object, path: tuple[int | str, ...]) -> Iterator[str]:
 
 def _around(document: Mapping[str, Any]) -> tuple[str, ...]:
     metadata = document.get("metadata")
-    named = isinstance(metadata, Mapping) and (metadata.get("name") or metadata.get("generateName"))
-    unnamed = () if named else ("metadata.name is required",)
+    if not isinstance(metadata, Mapping):
+        metadata = {}
+    named = any(metadata.get(field) not in (None, "") for field in ("name", "generateName"))
+    unnamed = misnamed(metadata) if named else ("metadata.name is required",)
     unknown = sorted(str(field) for field in document.keys() - OWN_FIELDS)
     return (
         *unnamed,

@@ -112,7 +112,7 @@ def _object(field: Schema) -> str:
         # A rule of the whole object says as a rule that it may not be empty.
         return ("" if VALIDATIONS in field else "{} or ") + f"an object with any of {named}"
     example = ", ".join(f"{name}: …" for name in needed)
-    return f"an object like {{{example}}}" + (f", if wanted with {named}" if named else "")
+    return f"an object like {{{example}}}" + (f"; optional: {named}" if named else "")
 
 
 def _text(field: Schema, rule: str, given: object) -> str:

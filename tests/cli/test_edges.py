@@ -100,6 +100,16 @@ def test_a_canary_without_edges_asks_no_server(document: dict[str, Any]) -> None
     assert (result.exit_code, "warning" in result.output) == (0, False)
 
 
+@pytest.mark.parametrize("output", ["text", "json"])
+def test_a_server_that_there_is_nothing_to_ask_is_said(output: str) -> None:
+    options = ("-o", output, "--metrics-server", "http://127.0.0.1:9")
+    result = linted(canary("podinfo"), *options)
+    words = "--metrics-server was not asked: no latency.le to check with it"
+    assert result.exit_code == 0
+    assert words in result.stderr
+    assert words not in linted(with_edge(250), *options).stderr
+
+
 def test_where_nothing_was_timed_nothing_is_said() -> None:
     with a_server() as url:
         result = linted(with_edge(300), "--metrics-server", url)

@@ -109,15 +109,17 @@ def test_a_mistake_in_the_file_names_the_field(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "value", "right"),
     [
-        ("--rate", "nan", "a number of at least 0.01, like 100"),
-        ("--rate", "inf", "a number of at least 0.01, like 100"),
-        ("--rate", "abc", "a number of at least 0.01, like 100"),
-        ("--rate", "0", "a number of at least 0.01, like 100"),
+        ("--rate", "nan", "a number from 0.01 to 1000000, like 100"),
+        ("--rate", "inf", "a number from 0.01 to 1000000, like 100"),
+        ("--rate", "abc", "a number from 0.01 to 1000000, like 100"),
+        ("--rate", "1e308", "a number from 0.01 to 1000000, like 100"),
+        ("--rate", "0", "a number from 0.01 to 1000000, like 100"),
         ("--error-rate", "1%", "a number from 0 to 0.5, like 0.001, which is 0.1 %"),
         ("--error-rate", "2", "a number from 0 to 0.5, like 0.001, which is 0.1 %"),
         ("--pods", "x", "a whole number from 1 to 1000, like 3"),
         ("--pods", "0", "a whole number from 1 to 1000, like 3"),
-        ("--releases-per-day", "-1", "a number of at least 0, like 20"),
+        ("--releases-per-day", "-1", "a number from 0 to 100000, like 20"),
+        ("--releases-per-day", "1e308", "a number from 0 to 100000, like 20"),
         ("--rollouts", "2.5", "a whole number from 10 to 10000, like 60"),
         ("--seed", "x", "a whole number of at least 0, like 1"),
     ],
@@ -147,12 +149,30 @@ def test_a_wrong_duration_is_told_with_right_ones(tmp_path: Path, option: str, v
     assert words in result.output
 
 
+@pytest.mark.parametrize(
+    ("command", "option"), [("plan", "--rate"), ("plan", "--pods"), ("backtest", "--last")]
+)
+def test_a_wrong_value_of_any_length_is_not_repeated_whole(
+    tmp_path: Path, command: str, option: str
+) -> None:
+    path = str(canary_file(tmp_path))
+    result = CliRunner().invoke(main, [command, "-f", path, option, "x" * 5000])
+    assert result.exit_code == 2
+    assert f"'{'x' * 40}…' is wrong" in result.output
+
+
+def test_the_busiest_service_can_be_played(tmp_path: Path) -> None:
+    args = ("--rate", "1e6", "--rollouts", "10", "--releases-per-day", "1e5")
+    result = plan(canary_file(tmp_path), *args)
+    assert result.exit_code == 0, result.output
+
+
 def test_a_file_that_is_no_text_is_said(tmp_path: Path) -> None:
     path = tmp_path / "canary.yaml"
     path.write_bytes(b"\xff\xfe\x00")
     result = plan(path, "--rate", "1")
     assert result.exit_code == 1
-    assert "is not readable YAML" in result.output
+    assert f"{path}:1: not readable: this is not UTF-8" in result.output
 
 
 def test_a_number_that_json_cannot_say_is_a_sentence(tmp_path: Path) -> None:

@@ -205,6 +205,29 @@ def test_a_query_at_which_the_parser_panics_is_said_and_the_rest_is_checked() ->
     assert "Canary podinfo: ok" in result.output
 
 
+def test_brackets_and_operators_in_strings_and_names_do_not_nest() -> None:
+    words, name = "(+and-or*" * 120, "_".join(["and", "or", "border"] * 100)
+    for text in (
+        f'x{{a="{words}"}}',
+        f"x{{a='{words}'}}",
+        f"x{{a=`{words}`}}",
+        f'x{{a="\\"{words}"}}',
+        name,
+    ):
+        assert "is not checked" not in linted(template("x", args=GONE, query=text)).output
+
+
+def test_a_quote_in_a_comment_hides_no_brackets() -> None:
+    for text in (
+        "x # don't\n + " + "(" * 600 + "y # won't",
+        'x{a="\n' + "(" * 600 + '"}',
+        "x + " * 600 + "y",
+        "x and " * 600 + "y",
+        'x{a="b"}*' * 100 + "x+" * 550 + "y",
+    ):
+        assert "is not checked: it has" in linted(template("x", args=GONE, query=text)).output
+
+
 def test_warnings_as_json_have_line_and_field() -> None:
     report = json.loads(linted(using(), output="json").output)
 
