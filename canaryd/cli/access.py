@@ -5,6 +5,7 @@ What the daemon reads from a Secret comes from files here; the login itself is t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -182,7 +183,11 @@ def login_from(access: Access, headers: Mapping[str, str] | None = None) -> Logi
         token=f"--bearer-token-file {access.bearer_token_file}",
         ca=f"--ca-file {access.ca_file}",
     )
-    own = {name.lower() for name, _ in access.headers}
+    own = Counter(name.lower() for name, _ in access.headers)
+    twice = next((name for name, times in own.items() if times > 1), None)
+    if twice is not None:
+        message = f"--header {twice} is given more than once: give each header once"
+        raise Stop(message)
     kept = {name: text for name, text in (headers or {}).items() if name.lower() not in own}
     files = {
         TOKEN: ("--bearer-token-file", "the token", access.bearer_token_file),

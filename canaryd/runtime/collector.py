@@ -9,11 +9,13 @@ from __future__ import annotations
 import heapq
 from asyncio import TaskGroup
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import TypeAlias
+
+import structlog
 
 from canaryd.model.answered import Answered
 from canaryd.model.decision import Observe
@@ -27,8 +29,11 @@ from canaryd.runtime.questions import LEFT_OUT, aligned, asked_for, question, un
 from canaryd.runtime.reach import reach
 from canaryd.runtime.store import Store
 
+log = structlog.get_logger(__name__)
+
 RETRY = timedelta(seconds=10)
 """How soon an unavailable metrics server is asked again, when the interval is longer."""
+BROKEN = "the metrics server was not asked, by a fault of canaryd's own that its log tells"
 TOGETHER = timedelta(milliseconds=500)
 """So long does an answer wait for the others of its instant.
 
@@ -172,15 +177,21 @@ class Collector:
                 yield at, wish
 
     async def _ask(self, server: MetricsServer | None, questions: _Asked) -> None:
-        metrics = await reach(self._servers, server)
-        if isinstance(metrics, Failed):
-            for wish, asked in questions.values():
-                self._put(wish, asked.due, unanswered(asked, metrics))
-            return
-        answers = await metrics.ask([asked for _, asked in questions.values()])
+        """Take in one answer per question, whatever happens: what escaped would end the daemon."""
+        answers: Mapping[tuple[Key, str], Sample] = {}
+        otherwise = LEFT_OUT
+        try:
+            metrics = await reach(self._servers, server)
+            if isinstance(metrics, Failed):
+                otherwise = metrics
+            else:
+                answers = await metrics.ask([asked for _, asked in questions.values()])
+        except Exception as error:
+            log.exception("asking failed", canaries=[str(key) for key in questions])
+            otherwise = Failed(Answered.UNAVAILABLE, f"{BROKEN} ({type(error).__name__})")
         for key, (wish, asked) in questions.items():
-            left_out = unanswered(asked, LEFT_OUT)
-            self._put(wish, asked.due, answers.get((key, asked.metric), left_out))
+            told = answers.get((key, asked.metric)) or unanswered(asked, otherwise)
+            self._put(wish, asked.due, told)
 
     def _put(self, wish: Wish, due: datetime, sample: Sample) -> None:
         """Take in an answer; it is handed on with the others of its instant."""

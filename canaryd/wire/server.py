@@ -13,12 +13,18 @@ from canaryd.wire.fields import Label, ObjectName, duration_of, parse_duration
 from canaryd.wire.rules import Rule, WireModel, matches
 
 _LOGIN = r"^[a-z]+://[^/?#]*@"
-_KEPT = (
-    *("authorization", "proxy-authorization", "host"),
-    *("connection", "transfer-encoding", "accept-encoding"),
-)
+LOGINS = ("authorization", "proxy-authorization")
+"""Headers with a login, in small letters."""
+_KEPT = (*LOGINS, "host", "connection", "transfer-encoding", "accept-encoding")
 _BODY = "content-"
 _KEPT_NAMES = ", ".join(f"'{name}'" for name in _KEPT)
+
+
+def is_reserved(header: str) -> bool:
+    """Whether canaryd sets that header itself, or takes it from a Secret only."""
+    lower = header.lower()
+    return lower in _KEPT or lower.startswith(_BODY)
+
 
 LOGIN = (
     "The Secret's name. It holds either the key token, sent as a bearer token, or the keys username"
@@ -49,9 +55,7 @@ Headers = Annotated[
         message="headers must have names of letters, digits and '-', like X-Scope-OrgID",
     ),
     Rule(
-        holds=lambda headers: (
-            not any(name.lower() in _KEPT or name.lower().startswith(_BODY) for name in headers)
-        ),
+        holds=lambda headers: not any(map(is_reserved, headers)),
         cel=f"self.all(name, !(name.lowerAscii() in [{_KEPT_NAMES}])"
         f" && !name.lowerAscii().startsWith('{_BODY}'))",
         message="headers must not set Authorization, put the login into a Secret and name that in"

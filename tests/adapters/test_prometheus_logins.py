@@ -76,6 +76,29 @@ async def test_a_server_that_the_secret_vouches_for_is_believed(certificates: Pa
         assert server.heard[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+@pytest.mark.parametrize(
+    "around",
+    [
+        "# F\u0151tan\u00fas\u00edtv\u00e1ny\n{}",
+        "\ufeff{}",
+        "{}\n# \u2026\n",
+        "CN=\U0001f512\n\n{}",
+    ],
+    ids=ascii,
+)
+async def test_what_people_write_around_certificates_is_no_matter(
+    certificates: Path, around: str
+) -> None:
+    secrets = FakeSecrets({"ca.crt": around.format((certificates / "ca.crt").read_text())})
+    async with (
+        misbehaving(ONE) as server,
+        over_tls(certificates, server.port) as url,
+        served(secrets) as servers,
+    ):
+        sample = await ask(await servers.find(named(url)))
+    assert (sample.value, sample.detail) == (1, "")
+
+
 async def test_a_server_that_another_authority_signed_gets_no_login(
     certificates: Path, tmp_path: Path
 ) -> None:
@@ -117,6 +140,8 @@ async def test_a_password_and_extra_headers_reach_the_server() -> None:
         ({"Host": "other"}, "metricsServer.headers[Host]"),
         ({"Content-Type": "text/plain"}, "metricsServer.headers[Content-Type]"),
         ({"content-length": "3"}, "metricsServer.headers[content-length]"),
+        ({"Proxy-Authorization": "Basic x"}, "put a login into the Secret"),
+        ({"X-A": "1", "x-a": "2"}, "headers[x-a] is the same header as X-A"),
         ({"X-Two\r\nHost": "other"}, "not a header that HTTP can carry"),
         ({"X-One": "a\r\nHost: other"}, "not a header that HTTP can carry"),
         ({"": "a"}, "not a header that HTTP can carry"),
@@ -129,11 +154,23 @@ async def test_a_header_that_is_canaryds_own_is_refused(headers: dict[str, str],
     assert said in str(caught.value)
 
 
+async def test_a_header_of_the_users_goes_before_that_of_canaryd() -> None:
+    async with misbehaving(ONE) as server, served() as servers:
+        wanted = MetricsServer(server.url, None, {"user-agent": "team-a"})
+        assert (await ask(await servers.find(wanted))).value == 1
+        assert server.heard[0].headers["user-agent"] == "team-a"
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ({"ca.crt": f"not PEM {PASSWORD}"}, "ca.crt holds no certificates"),
         ({"ca.crt": ""}, "ca.crt holds no certificates"),
+        ({"ca.crt": "\u0151"}, "ca.crt holds no certificates"),
+        ({"ca.crt": "# F\u0151 and \x00"}, "ca.crt holds no certificates"),
+        ({"username": "a:b", "password": PASSWORD}, "a name cannot hold a colon"),
+        ({"username": "\udcff", "password": PASSWORD}, "is not text in UTF-8"),
+        ({"username": "ann", "password": f"{PASSWORD}\udcff"}, "is not text in UTF-8"),
         ({"token": TOKEN, "username": "ann", "password": PASSWORD}, "both token and username"),
         ({"token": ""}, "token is empty"),
         ({"token": f"{TOKEN}\nHost: other"}, "token is empty or holds"),

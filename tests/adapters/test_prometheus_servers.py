@@ -5,8 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
 
 from canaryd.model.answered import Answered
+from canaryd.model.errors import RefusedError
 from canaryd.model.gates import MetricsServer
 from canaryd.model.question import Failed
 from tests.adapters.asking import TIME, tile_question
@@ -85,6 +90,17 @@ async def test_hanging_servers_starve_no_other() -> None:
         told = [each.result() for each in waiting]
         assert {each.answered for each in told} == {Answered.UNAVAILABLE}
         assert any("all threads wait for servers" in each.detail for each in told)
+
+
+async def test_a_bug_in_reading_a_login_is_a_refusal_that_does_not_show_it() -> None:
+    content: Any = {"token": 47110815}
+    with structlog.testing.capture_logs() as logs:
+        async with served(FakeSecrets(content)) as servers:
+            with pytest.raises(RefusedError) as caught:
+                await servers.find(named("http://prometheus:9090"))
+    assert "its address or its login cannot be used" in str(caught.value)
+    assert logs
+    assert "47110815" not in f"{logs}{caught.value}"
 
 
 async def test_after_closing_there_is_still_an_answer() -> None:

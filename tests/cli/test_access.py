@@ -240,6 +240,14 @@ def test_a_header_that_is_none_is_said_without_its_value(
     assert TOKEN not in done.output
 
 
+def test_a_header_that_is_given_twice_is_said(tmp_path: Path) -> None:
+    twice = ("--header", "X-Scope-OrgID: a", "--header", f"x-scope-orgid: {TOKEN}")
+    done = plan(tmp_path, "--metrics-server", "http://127.0.0.1:1", *twice)
+    assert done.exit_code == 1
+    assert "--header x-scope-orgid is given more than once" in done.output
+    assert TOKEN not in done.output
+
+
 def lint(folder: Path, *options: str) -> Result:
     path = canary_file(folder, metrics=[*ERRORS, SLOW])
     return CliRunner().invoke(main, ["lint", *options, str(path)])

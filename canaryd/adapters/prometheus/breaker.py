@@ -4,6 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+
+LONGER = 3
+"""So many rests a query that was too slow before waits to be the probe: others go first."""
+
+
+@dataclass(slots=True, eq=False)
+class Try:
+    """One question under way; what becomes of it counts once."""
+
+    before: int
+    """How many tries had been answered when it began."""
+    noted: bool = False
 
 
 class Breaker:
@@ -19,30 +32,34 @@ class Breaker:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._count = 0
+        self._answers = 0
         self._shut_until = 0.0
-        self.answers = 0
-        """How many tries were answered; `note` is told how many there were before its try."""
 
-    def admits(self) -> bool:
-        """Tell whether to try; while open, True for one probe per rest."""
+    def begin(self, *, slow: bool = False) -> Try | None:
+        """Begin a try; None: the server is spared. While open, one probe per rest."""
         with self._lock:
-            if self._count < self._limit:
-                return True
-            now = self._monotonic()
-            if now < self._shut_until:
-                return False
-            self._shut_until = now + self._rest
-            return True
-
-    def note(self, *, answered: bool, before: int) -> None:
-        """Tell what became of a try; `before` it there were so many `answers`."""
-        with self._lock:
-            if answered:
-                self.answers += 1
-                self._count = 0
-                return
-            if self.answers != before:
-                return
-            self._count += 1
             if self._count >= self._limit:
-                self._shut_until = self._monotonic() + self._rest
+                now = self._monotonic()
+                if now < self._shut_until + (LONGER * self._rest if slow else 0.0):
+                    return None
+                self._shut_until = now + self._rest
+            return Try(self._answers)
+
+    def note(self, tried: Try, *, answered: bool) -> None:
+        """Tell what became of a try; only the first word about it counts."""
+        with self._lock:
+            if tried.noted:
+                return
+            tried.noted = True
+            if answered:
+                self._answers += 1
+                self._count = 0
+            elif self._answers == tried.before:
+                self._count += 1
+                if self._count >= self._limit:
+                    self._shut_until = self._monotonic() + self._rest
+
+    def others_answered(self, tried: Try) -> bool:
+        """Whether the server answered another question since this one began."""
+        with self._lock:
+            return self._answers != tried.before

@@ -9,16 +9,14 @@ import re
 import ssl
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from canaryd.model.errors import RefusedError
 from canaryd.model.gates import MetricsServer
+from canaryd.wire.server import LOGINS, is_reserved
 
 CA, USERNAME, PASSWORD, TOKEN = "ca.crt", "username", "password", "token"
 """The keys of the Secret."""
-_RESERVED = frozenset(
-    {"authorization", "host", "connection", "transfer-encoding", "accept-encoding"}
-)
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEXT = re.compile(r"[\t\x20-\x7e]*")
 SHOWS = 8
@@ -40,13 +38,20 @@ class Login:
             answer = answer.replace(secret, b"[hidden]")
         return answer
 
+    def hiding(self, more: tuple[bytes, ...]) -> Login:
+        """The same that hides these too; long ones first, as one may be a part of another."""
+        both = {*self.hidden, *more}
+        return replace(self, hidden=tuple(sorted(both, key=lambda text: (-len(text), text))))
+
     def trust(self, ca_file: str | None = None) -> ssl.SSLContext:
         """Whom to believe: the Secret's `ca.crt` alone, else that file, else as the system does.
 
         Raises RefusedError when the file cannot be used.
         """
+        if self.ca:
+            return _believing(self.ca, "the certificates of its authority")
         try:
-            return ssl.create_default_context(cafile=None if self.ca else ca_file, cadata=self.ca)
+            return ssl.create_default_context(cafile=ca_file)
         except OSError as error:
             message = f"the file of certificates {ca_file} cannot be used: {error.strerror}"
             raise RefusedError(message) from error
@@ -65,6 +70,7 @@ class Called:
     """What to do instead of a login in a header."""
     token: str
     ca: str
+    username: str = "--username"
 
 
 def login_of(
@@ -77,26 +83,51 @@ def login_of(
     where = f"Secret {server.secret}"
     if called is None:
         header, instead = "metricsServer.headers[{}]", "put a login into the Secret"
-        called = Called(header, instead, f"{where}: {TOKEN}", f"{where}: {CA}")
+        keys = (f"{where}: {key}" for key in (TOKEN, CA, USERNAME))
+        called = Called(header, instead, *keys)
     headers = dict(server.headers)
-    for name, value in headers.items():
-        _check_header(name, value, called)
+    _check_headers(headers, called)
     if authorization := _authorization(secret, where, called):
         headers["Authorization"] = authorization
     ca = secret.get(CA)
     if ca is not None:
-        _check_ca(ca, called)
+        _believing(ca, called.ca)
     encoded = (authorization or "").partition(" ")[2]
-    texts = (*(secret[key] for key in (TOKEN, PASSWORD) if key in secret), encoded)
-    # A short one would be found in innocent text as well, and hiding it would show that.
-    hidden = tuple(text.encode() for text in texts if len(text) >= SHOWS)
-    return Login(headers, ca, hidden)
+    texts = (secret[key] for key in (TOKEN, PASSWORD) if key in secret)
+    return Login(headers, ca).hiding(worth_hiding(*texts, encoded))
+
+
+def worth_hiding(*secrets: str) -> tuple[bytes, ...]:
+    """Those to hide: a short one would be found in innocent text, and hiding it would show that."""
+    return tuple(secret.encode() for secret in secrets if len(secret) >= SHOWS)
+
+
+def basic(username: str, password: str, *, called: str) -> str:
+    """Return the header Authorization; raises RefusedError that names what `called` says."""
+    if ":" in username:
+        message = f"{called} cannot be sent: a name cannot hold a colon; mend it"
+        raise RefusedError(message)
+    try:
+        return "Basic " + b64encode(f"{username}:{password}".encode()).decode()
+    except UnicodeEncodeError:
+        message = f"{called}, or the password, is not text in UTF-8: mend it"
+        raise RefusedError(message) from None
+
+
+def _check_headers(headers: Mapping[str, str], called: Called) -> None:
+    first: dict[str, str] = {}
+    for name, value in headers.items():
+        _check_header(name, value, called)
+        if (other := first.setdefault(name.lower(), name)) != name:
+            header = called.header.format(name)
+            message = f"{header} is the same header as {other}, in other letters: keep one of them"
+            raise RefusedError(message)
 
 
 def _check_header(name: str, value: str, called: Called) -> None:
     lower = name.lower()
-    if lower in _RESERVED or lower.startswith("content-"):
-        told = called.instead if lower == "authorization" else "remove it"
+    if is_reserved(name):
+        told = called.instead if lower in LOGINS else "remove it"
         message = f"{called.header.format(name)} is set by canaryd itself: {told}"
         raise RefusedError(message)
     if not _NAME.fullmatch(name) or not _TEXT.fullmatch(value):
@@ -116,17 +147,17 @@ def _authorization(secret: Mapping[str, str], where: str, called: Called) -> str
             raise RefusedError(message)
         return f"Bearer {token}"
     if username is not None:
-        pair = f"{username}:{secret.get(PASSWORD, '')}"
-        return "Basic " + b64encode(pair.encode()).decode()
+        return basic(username, secret.get(PASSWORD, ""), called=called.username)
     if PASSWORD in secret:
         message = f"{where} has {PASSWORD} and no {USERNAME}: add it"
         raise RefusedError(message)
     return None
 
 
-def _check_ca(ca: str, called: Called) -> None:
+def _believing(ca: str, called: str) -> ssl.SSLContext:
+    """Trust these alone; raises RefusedError. PEM is ASCII, what people write around it is not."""
     try:
-        ssl.create_default_context(cadata=ca or "none")
-    except (ssl.SSLError, ValueError):
-        message = f"{called.ca} holds no certificates in PEM form: mend it"
+        return ssl.create_default_context(cadata=ca.encode("ascii", "ignore").decode() or "none")
+    except (ssl.SSLError, ValueError, TypeError):
+        message = f"{called} holds no certificates in PEM form: mend it"
         raise RefusedError(message) from None

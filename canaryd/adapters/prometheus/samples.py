@@ -37,7 +37,7 @@ class Samples:
                 tasks.create_task(self._ask_together(group))
 
     async def _ask_alone(self, question: Question) -> None:
-        inquiry = Inquiry(question.query or "", question.due)
+        inquiry = Inquiry(question.query or "", question.due, users=True)
         result = await self._client.ask(inquiry, answers.read)
         if isinstance(result, answers.Trouble):
             reading = result.reading

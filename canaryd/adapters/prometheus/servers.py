@@ -14,12 +14,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 
+import structlog
+
 from canaryd.adapters.prometheus.login import login_of
 from canaryd.adapters.prometheus.metrics import DEADLINE, REST, PrometheusMetrics
 from canaryd.adapters.prometheus.threads import Share, Threads
 from canaryd.model.answered import Answered
+from canaryd.model.errors import CanarydError, RefusedError
 from canaryd.model.gates import MetricsServer
 from canaryd.ports import Clock, Metrics, Secrets
+
+_log = structlog.stdlib.get_logger("canaryd.prometheus")
 
 KEPT = timedelta(minutes=5)
 """A Secret is read again after this: a changed login takes effect without a restart."""
@@ -84,7 +89,16 @@ class PrometheusServers:
         if server.secret is not None:
             secret = await self._secrets.read(*server.secret)
         identity = _identity(server, secret)
-        client = self._clients.get(identity) or await self._made(server, secret, identity)
+        try:
+            client = self._clients.get(identity) or await self._made(server, secret, identity)
+        except CanarydError:
+            raise
+        except Exception as error:  # noqa: BLE001 - one Canary's server must not end the daemon
+            # Only its name: the rest could tell the login.
+            kind = type(error).__name__
+            _log.error("a metrics server cannot be used: a fault of canaryd itself", kind=kind)
+            message = f"its address or its login cannot be used ({kind}): look at both"
+            raise RefusedError(message) from None
         self._remember(server, identity)
         return client
 

@@ -9,13 +9,12 @@ from __future__ import annotations
 import io
 import ssl
 import time
-from base64 import b64encode
 from collections.abc import Mapping
 from functools import partial
 from http.client import HTTPException, HTTPResponse
 from socket import SocketIO, socket
 from typing import Any, cast
-from urllib.parse import SplitResult, unquote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import orjson
 import urllib3
@@ -23,13 +22,16 @@ from typing_extensions import Buffer, override
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     HTTPError,
+    LocationValueError,
     MaxRetryError,
     NewConnectionError,
     ProtocolError,
+    ReadTimeoutError,
     SSLError,
 )
 from urllib3.exceptions import TimeoutError as PoolTimeoutError
 
+from canaryd.adapters.prometheus.address import NO_ADDRESS, address_of
 from canaryd.adapters.prometheus.login import ANONYMOUS, Login
 from canaryd.model.errors import RefusedError
 
@@ -39,14 +41,14 @@ MAX_BYTES = 8 << 20
 LONGEST_TYPE = 100
 UNTRUSTED = "its certificate is not trusted"
 """So words say it whose server may be another one."""
-_NO_ADDRESS = (
-    "the metrics server's address is not an http:// or https:// address, like"
-    " http://prometheus:9090"
-)
 
 
 class TransportError(Exception):
     """No whole HTTP answer came; the text says why."""
+
+
+class TooLateError(TransportError):
+    """The server took the query, and its answer was not whole in time; the text says so."""
 
 
 class TooLargeError(TransportError):
@@ -136,25 +138,27 @@ class Server:
         max_bytes: int = MAX_BYTES,
     ) -> None:
         """A login given here goes before one in the address; raises RefusedError."""
-        parts, port = _split(address)
-        host = parts.hostname or ""
-        bracketed = f"[{host}]" if ":" in host else host
-        netloc = f"{bracketed}:{port}" if port else bracketed
-        self.shown = f"{parts.scheme}://{netloc}"
-        self.url = self.shown + parts.path.rstrip("/")
+        where = address_of(address)
+        self.shown = where.shown
+        self.url = self.shown + where.path
         self.max_bytes = max_bytes
-        self.headers = {
+        own = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept-Encoding": "gzip",
             "User-Agent": "canaryd",
         }
-        if parts.username is not None:
-            given = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            self.headers["Authorization"] = "Basic " + b64encode(given.encode()).decode()
+        if where.authorization is not None:
+            own["Authorization"] = where.authorization
+        given = {name.lower() for name in login.headers}
+        self.headers = {name: text for name, text in own.items() if name.lower() not in given}
         self.headers.update(login.headers)
-        self.hide = login.hide
-        trust = login.trust(ca_file) if parts.scheme == "https" else None
-        self.pool = self._connections(bracketed, port, connections, trust)
+        self.hide = login.hiding(where.hidden).hide
+        trust = login.trust(ca_file) if where.scheme == "https" else None
+        try:
+            self.pool = self._connections(where.host, where.port, connections, trust)
+            self.pool.host.encode("idna")  # as the name is looked up: `a..b` is no name
+        except (HTTPError, ValueError):
+            raise RefusedError(NO_ADDRESS) from None
 
     @staticmethod
     def _connections(
@@ -176,18 +180,6 @@ class Server:
         self.pool.close()
 
 
-def _split(address: str) -> tuple[SplitResult, int | None]:
-    """Take an address apart; what is wrong with it is said without showing it."""
-    try:
-        parts = urlsplit(address)
-        port = parts.port
-    except ValueError:
-        raise RefusedError(_NO_ADDRESS) from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise RefusedError(_NO_ADDRESS)
-    return parts, port
-
-
 class Exchange:
     """One query's requests.Session: sends one request and keeps the whole answer, as it came.
 
@@ -202,6 +194,8 @@ class Exchange:
         self._deadline = deadline
         self.proxies: dict[str, str] = {}
         self.reply: Reply | None = None
+        self.took = 0.0
+        """Seconds from sending to the end of the answer, or of waiting for it."""
 
     def mount(self, prefix: str, adapter: object) -> None:
         """Ignore the client's retrying adapter."""
@@ -218,7 +212,8 @@ class Exchange:
         **_: object,
     ) -> Reply:
         """Send `params` as a form; raises TransportError and nothing else."""
-        end = time.monotonic() + self._deadline
+        begun = time.monotonic()
+        end = begun + self._deadline
         try:
             response = self._server.pool.urlopen(
                 method,
@@ -232,7 +227,10 @@ class Exchange:
             )
             body = self._server.hide(self._read(response, end))
         except (HTTPError, HTTPException, OSError, ValueError) as error:
-            raise TransportError(self._words(error)) from error
+            late = isinstance(error, TimeoutError | ReadTimeoutError)
+            raise (TooLateError if late else TransportError)(self._words(error)) from error
+        finally:
+            self.took = time.monotonic() - begun
         kind = response.headers.get("Content-Type", "")[:LONGEST_TYPE].encode(errors="replace")
         shown = "".join(filter(str.isprintable, self._server.hide(kind).decode(errors="replace")))
         self.reply = Reply(response.status, shown, body)
@@ -268,6 +266,8 @@ class Exchange:
             return _no_tls(error)
         if isinstance(error, TimeoutError | PoolTimeoutError):
             return f"no whole answer within {self._deadline:g} s"
+        if isinstance(error, LocationValueError | UnicodeError):
+            return "its address cannot be used: that is no name of a host"
         if isinstance(error, HTTPException | ProtocolError):  # quotes what came, whatever it is
             return f"the answer was cut off, or no HTTP ({type(error).__name__})"
         text = str(error).replace("\n", " ")[:160]
