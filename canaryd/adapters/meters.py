@@ -58,6 +58,9 @@ class Meters:
             "canaryd_notices", "Notices to receivers.", ["provider", "outcome"], registry=registry
         )
         self._told: set[str] = set()
+        """Receivers that are shown."""
+        self._unnamed: set[str] = set()
+        """Those of them that no alert named the last time, and that were told nothing since."""
         self._canaries = _Canaries()
         registry.register(self._canaries)
         self._lease = Gauge("canaryd_lease_held", "1 while this process works.", registry=registry)
@@ -74,7 +77,10 @@ class Meters:
         self._decisions.labels(phase.value).inc()
 
     def reconciled(self, seconds: float, outcome: str) -> None:
-        """Note a reconcile that ended: ok, conflict, transient, terminal, bug or cancelled."""
+        """Note a reconcile that ended.
+
+        ok, waits, overtaken, conflict, transient, terminal, bug or cancelled.
+        """
         self._reconcile.labels(outcome).observe(seconds)
 
     def queued(self, depth: int) -> None:
@@ -96,15 +102,22 @@ class Meters:
     def notified(self, provider: str, *, delivered: bool) -> None:
         """Count a notice, delivered or given up."""
         self._told.add(provider)
+        self._unnamed.discard(provider)
         self._notices.labels(provider, _DELIVERED if delivered else _FAILED).inc()
 
     def keep_receivers(self, named: Collection[str]) -> None:
-        """Show these receivers' notices only: no alert names the others any more."""
-        for provider in self._told - {*named}:
+        """Show others no more when no alert named them the last time either.
+
+        Until then rates over the time between still count what became of their last notices.
+        """
+        unnamed = self._told - {*named}
+        gone = unnamed & self._unnamed
+        for provider in gone:
             for outcome in (_DELIVERED, _FAILED):
                 self._notices.labels(provider, outcome)  # so that there is one to remove
                 self._notices.remove(provider, outcome)
-        self._told &= {*named}
+        self._told -= gone
+        self._unnamed = unnamed - gone
 
     def canary(self, key: Key, status: Status) -> None:
         """Show where a Canary is."""

@@ -172,7 +172,7 @@ async def test_what_waits_while_its_canary_has_news_is_not_sent_and_keeps_its_pl
         traffic = Traffic(turnstile, tasks)
         traffic.send("first", STATE)
         await settle()
-        old = tasks.create_task(refused(turnstile, key))
+        old = tasks.create_task(overtaken(turnstile, key))
         await settle()
         traffic.send("later", STATE)
         await settle()
@@ -184,9 +184,9 @@ async def test_what_waits_while_its_canary_has_news_is_not_sent_and_keeps_its_pl
     assert traffic.began == ["first", "anew", "later"]
 
 
-async def refused(turnstile: Turnstile, key: Key) -> bool:
+async def overtaken(turnstile: Turnstile, key: Key, urgency: Urgency = STATE) -> bool:
     try:
-        async with turnstile.turn(STATE, key):
+        async with turnstile.turn(urgency, key):
             return False
     except OvertakenError:
         return True
@@ -213,7 +213,7 @@ async def test_falls_go_on_a_second_after_a_429_however_long_it_asked_for() -> N
     turnstile = Turnstile()
     refusal = ThrottledError("not now", retry_after=timedelta(minutes=5))
     with pytest.raises(ThrottledError):
-        async with turnstile.turn(FALL):
+        async with turnstile.turn(STATE):
             raise refusal
     async with TaskGroup() as tasks:
         traffic = Traffic(turnstile, tasks)
@@ -226,10 +226,10 @@ async def test_falls_go_on_a_second_after_a_429_however_long_it_asked_for() -> N
         traffic.end("fall")
 
 
-async def refuse(turnstile: Turnstile, seconds: float) -> timedelta:
+async def refuse(turnstile: Turnstile, seconds: float, of: Key | None = None) -> timedelta:
     """A fall that has its turn and is refused; returns after how long it is to be tried again."""
     with pytest.raises(ThrottledError) as raised:
-        async with turnstile.turn(FALL):
+        async with turnstile.turn(FALL, of):
             raise ThrottledError("not now", retry_after=timedelta(seconds=seconds))
     return raised.value.retry_after
 
@@ -247,36 +247,45 @@ async def test_a_status_that_is_refused_is_tried_again_when_the_api_server_says(
     assert raised.value is refusal
 
 
-async def test_a_fall_that_is_refused_each_second_does_not_keep_all_others_waiting_for_ever() -> (
-    None
-):
-    turnstile = Turnstile()
-    await refuse(turnstile, 1.2)
-    async with TaskGroup() as tasks:
-        traffic = Traffic(turnstile, tasks)
-        traffic.send("status", STATE)
-        await refuse(turnstile, 1.2)  # a second later, within the first pause
-        traffic.send("another fall", FALL)
-        await traffic.until(2)
-        await traffic.drain()
-    assert traffic.began == ["status", "another fall"]
+async def overtaken_at_the_head(
+    turnstile: Turnstile, traffic: Traffic, urgency: Urgency, key: Key, tasks: TaskGroup
+) -> None:
+    """A write of this Canary is overtaken while it waits before a later one."""
+    traffic.send("first", STATE)
+    await settle()
+    old = tasks.create_task(overtaken(turnstile, key, urgency))
+    await settle()
+    traffic.send("later", urgency)
+    await settle()
+    turnstile.overtake(key)
+    assert await old
 
 
 async def test_a_canary_that_fell_has_no_old_place_to_rise_again_at() -> None:
     key, turnstile = Key("demo", "podinfo"), Turnstile(at_once=1)
     async with TaskGroup() as tasks:
         traffic = Traffic(turnstile, tasks)
-        traffic.send("first", STATE)
-        await settle()
-        old = tasks.create_task(refused(turnstile, key))
-        await settle()
-        traffic.send("later", STATE)
-        await settle()
-        turnstile.overtake(key)
-        assert await old
+        await overtaken_at_the_head(turnstile, traffic, RISE, key, tasks)
         traffic.send("fall", FALL, key)
         await settle()
-        traffic.send("status", STATE, key)
+        traffic.send("rise", RISE, key)
         await settle()
         await traffic.drain()
-    assert traffic.began == ["first", "fall", "later", "status"]
+    assert traffic.began == ["first", "fall", "later", "rise"]
+
+
+async def test_a_status_keeps_its_place_however_often_its_canarys_fall_is_tried_meanwhile() -> None:
+    key, turnstile = Key("demo", "podinfo"), Turnstile(at_once=1)
+    async with TaskGroup() as tasks:
+        traffic = Traffic(turnstile, tasks)
+        await overtaken_at_the_head(turnstile, traffic, STATE, key, tasks)
+        for _ in range(3):
+            await refuse(turnstile, 0, key)
+            old = tasks.create_task(overtaken(turnstile, key))
+            await settle()
+            turnstile.overtake(key)
+            assert await old
+        traffic.send("verdict", STATE, key)
+        await settle()
+        await traffic.drain()
+    assert traffic.began == ["first", "verdict", "later"]

@@ -186,6 +186,26 @@ async def test_a_refused_fall_is_tried_again_each_second_while_its_verdict_canno
         stuck.cancel()
 
 
+async def test_the_verdict_of_a_refused_fall_is_written_however_many_others_wait() -> None:
+    turnstile = Turnstile(at_once=1)
+    pause = ThrottledError("too many requests", retry_after=timedelta(0))
+    async with TaskGroup() as tasks:
+        play = await released(tasks, turnstile=turnstile, threshold=1)
+        play.queue.overtake = turnstile.overtake
+        fail(play, "/virtualservices/", pause)
+        others = [tasks.create_task(held_up(turnstile)) for _ in range(2)]
+        async with under_control(play):
+            play.prometheus.values[SUCCESS_RATE] = 10.0
+            for _ in range(8):  # one of the others leaves every two seconds, and another comes
+                await pass_time(play, 2)
+                others.append(tasks.create_task(held_up(turnstile)))
+                await asyncio.sleep(0)
+                others.pop(0).cancel()
+            assert (play.status.phase, routed(play)) == (Phase.ROLLING_BACK, 30)
+        for other in others:
+            other.cancel()
+
+
 async def test_a_fall_does_not_wait_as_long_as_its_refused_status_is_told_to() -> None:
     async with TaskGroup() as tasks:
         play = await released(tasks, turnstile=Open(), threshold=1)

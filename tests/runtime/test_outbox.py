@@ -5,9 +5,13 @@ from __future__ import annotations
 from asyncio import TaskGroup
 from datetime import timedelta
 
+import msgspec
+
+from canaryd.adapters.meters import Meters
 from canaryd.model.errors import RefusedError, ThrottledError
 from canaryd.model.names import Weight
 from canaryd.model.notice import Notice
+from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Severity
 from canaryd.model.status import Status
 from canaryd.runtime.outbox import Outbox
@@ -99,3 +103,30 @@ async def test_notices_are_counted_by_receiver_until_no_alert_names_it() -> None
     known.remove(watch.CANARIES, *KEY)
     await outbox.sweep()
     assert meter.notices == []
+
+
+async def test_what_was_not_told_is_still_counted_while_an_alert_cannot_be_read() -> None:
+    clock, meters = HandClock(), Meters()
+    known = store(clock)
+    known.apply(watch.CANARIES, canary(told(Severity.WARN)))
+    async with TaskGroup() as tasks:
+        outbox = Outbox(
+            store=known,
+            receivers=Receiver(RefusedError("no such channel")),
+            events=Receiver(),
+            clock=clock,
+            meter=meters,
+            tasks=tasks,
+        )
+        outbox.offer(KEY)
+    broken = canary(told(Severity.WARN), version=2, generation=2)
+    broken.spec = msgspec.Raw(b'{"analysis": 7}')
+    known.apply(watch.CANARIES, broken)
+    assert isinstance(known.canaries[KEY].spec, Problem)
+    failed = b'canaryd_notices_total{outcome="failed",provider="demo/slack"} 1.0'
+    await outbox.sweep()
+    assert failed in meters.render()
+    known.apply(watch.CANARIES, canary(told(Severity.WARN), version=3, generation=3))
+    await outbox.sweep()
+    await outbox.sweep()
+    assert failed in meters.render()

@@ -1,8 +1,10 @@
 """Lets writes through to the API server: the most urgent first, so many at once and a second.
 
-A 429 stops everybody for as long as it says, falls for a second at most, also one that was refused
-itself. What may be overtaken is not sent when its Canary has news while it waits: what was decided
-is old. It keeps its place.
+Falls that were refused before go after all other falls, and before the rest. A 429 stops everybody
+for as long as it says, falls for a second at most; a fall's 429 stops falls alone, and only those
+like it: it may be the trouble of one object, and of an overload others learn by their own answers.
+What may be overtaken is not sent when its Canary has news while it waits: what was decided is old.
+It keeps its place, however often its Canary's fall is tried meanwhile.
 """
 
 from __future__ import annotations
@@ -13,10 +15,11 @@ from bisect import insort
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
-from operator import attrgetter
+from operator import attrgetter, itemgetter
+from typing import TypeVar
 
 from canaryd.model.errors import OvertakenError, ThrottledError
 from canaryd.model.names import Key
@@ -34,10 +37,14 @@ EACH = 8
 """Every so many turns go to who has waited longest, so that nobody waits for ever."""
 LONGEST_STOP = timedelta(seconds=30)
 """No answer stops all writes for longer than this."""
-PLACES = 10_000
-"""So many places of overtaken writes are kept, the newest."""
 FALLS_STOP = timedelta(seconds=1)
 """No answer stops falls for longer than this: one object's refusal must not keep others up."""
+REMEMBERED = 10_000
+"""Of so many Canaries, the newest, it is known what was overtaken, and whose fall was refused."""
+TRAFFIC = (Urgency.FALL, Urgency.RISE)
+"""These write weights."""
+
+_T = TypeVar("_T")
 
 
 @dataclass(slots=True)
@@ -47,6 +54,31 @@ class _Waiter:
     number: int
     turn: Future[None]
     of: Key | None
+
+
+@dataclass(slots=True, eq=False)
+class _Lane:
+    """Those that go one after the other, by their numbers."""
+
+    urgency: Urgency
+    waiters: deque[_Waiter] = field(default_factory=deque[_Waiter])
+    closed_until: float = 0.0
+
+    @property
+    def falls(self) -> bool:
+        """Whether these wait for no rate, and for no pause of more than a second."""
+        return self.urgency is Urgency.FALL
+
+    def head(self) -> _Waiter | None:
+        """Who is next."""
+        while self.waiters and self.waiters[0].turn.done():
+            self.waiters.popleft()  # called off or overtaken while it waited
+        return self.waiters[0] if self.waiters else None
+
+    def close(self, now: float, pause: timedelta) -> None:
+        """Let nobody in during the pause, as far as it is not too long."""
+        stop = min(pause, FALLS_STOP if self.falls else LONGEST_STOP)
+        self.closed_until = max(self.closed_until, now + stop.total_seconds())
 
 
 class Turnstile:
@@ -59,15 +91,19 @@ class Turnstile:
         self._under_way = 0
         self._turns = 0
         self._orders = count()
-        self._lanes: dict[Urgency, deque[_Waiter]] = {urgency: deque() for urgency in Urgency}
+        self._lanes = {urgency: _Lane(urgency) for urgency in Urgency}
+        self._again = _Lane(Urgency.FALL)
+        """The falls that were refused when they were last tried."""
+        fall, *others = self._lanes.values()
+        self._in_order = (fall, self._again, *others)
+        self._refused: dict[Key, None] = {}
+        """Whose falls these are, until the Canary's traffic moves."""
         self._of: dict[Key, _Waiter] = {}
         """What waits of each Canary and may be overtaken: one write at a time."""
         self._places: dict[Key, tuple[Urgency, int]] = {}
-        """The numbers of those that were overtaken, until the Canary's next write."""
+        """The numbers of those that were overtaken, until the Canary's next write; see `_place`."""
         self._paid_until = 0.0
         """When the writes so far would have begun at the even rate."""
-        self._closed_until = 0.0
-        self._falls_closed_until = 0.0
         self._alarm: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
@@ -77,15 +113,20 @@ class Turnstile:
         Raises OvertakenError when it still waits as `overtake` is called with the key `of`, and of
         a fall that was refused a ThrottledError that asks for a second at most.
         """
-        await self._enter(urgency, of)
-        early = self._closed_until > asyncio.get_running_loop().time()
+        lane = self._lane(urgency, of)
+        await self._enter(lane, of)
         try:
             yield
         except ThrottledError as error:
-            self._close(error.retry_after, early=early)
-            if urgency is Urgency.FALL and error.retry_after > FALLS_STOP:
-                raise ThrottledError(str(error), retry_after=FALLS_STOP) from error
-            raise
+            self._close(lane, error.retry_after)
+            if not lane.falls:
+                raise
+            self._remember(self._refused, of, None)
+            pause = min(error.retry_after, FALLS_STOP)
+            raise ThrottledError(str(error), retry_after=pause) from error
+        else:
+            if of is not None and urgency in TRAFFIC:
+                self._refused.pop(of, None)
         finally:
             self._leave()
 
@@ -100,16 +141,19 @@ class Turnstile:
             message = f"news of {key} came before its write was sent"
             waiter.turn.set_exception(OvertakenError(message))
 
-    async def _enter(self, urgency: Urgency, of: Key | None) -> None:
+    def _lane(self, urgency: Urgency, of: Key | None) -> _Lane:
+        again = urgency is Urgency.FALL and of in self._refused
+        return self._again if again else self._lanes[urgency]
+
+    async def _enter(self, lane: _Lane, of: Key | None) -> None:
         turn: Future[None] = asyncio.get_running_loop().create_future()
-        waiter = self._queue_up(urgency, turn, of)
+        waiter = self._queue_up(lane, turn, of)
         self._waiting += 1
         self._let_in()
         try:
             await turn
         except OvertakenError:
-            if of is not None:
-                self._keep_place(of, urgency, waiter.number)
+            self._remember(self._places, of, (lane.urgency, waiter.number))
             raise
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled() and turn.exception() is None:
@@ -120,74 +164,81 @@ class Turnstile:
             if of is not None and self._of.get(of) is waiter:
                 del self._of[of]
 
-    def _keep_place(self, of: Key, urgency: Urgency, number: int) -> None:
-        while len(self._places) >= PLACES:
-            del self._places[next(iter(self._places))]
-        self._places[of] = (urgency, number)
+    @staticmethod
+    def _remember(kept: dict[Key, _T], of: Key | None, what: _T) -> None:
+        if of is None:
+            return
+        kept.pop(of, None)
+        while len(kept) >= REMEMBERED:
+            del kept[next(iter(kept))]
+        kept[of] = what
 
-    def _queue_up(self, urgency: Urgency, turn: Future[None], of: Key | None) -> _Waiter:
-        lane = self._lanes[urgency]
-        kept = self._places.pop(of, None) if of is not None else None
-        if kept is not None and kept[0] is urgency:
-            waiter = _Waiter(kept[1], turn, of)
-            insort(lane, waiter, key=attrgetter("number"))
+    def _queue_up(self, lane: _Lane, turn: Future[None], of: Key | None) -> _Waiter:
+        number = self._place(lane, of) if of is not None else None
+        if number is not None:
+            waiter = _Waiter(number, turn, of)
+            insort(lane.waiters, waiter, key=attrgetter("number"))
         else:
             waiter = _Waiter(next(self._orders), turn, of)
-            lane.append(waiter)
-        if of is not None and urgency is not Urgency.FALL:
+            lane.waiters.append(waiter)
+        if of is not None and not lane.falls:
             self._of[of] = waiter
         return waiter
+
+    def _place(self, lane: _Lane, of: Key) -> int | None:
+        """The number that the Canary's last write had when it was overtaken, if it was alike."""
+        urgency, number = self._places.get(of, (lane.urgency, None))
+        if lane.falls and urgency is Urgency.STATE:
+            return None  # its status waits on while its fall is tried: people are to see why
+        self._places.pop(of, None)
+        return number if urgency is lane.urgency else None
 
     def _leave(self) -> None:
         self._under_way -= 1
         self._let_in()
 
-    def _close(self, pause: timedelta, *, early: bool) -> None:
-        """Stop for this long; only falls when it was asked while all others were stopped."""
+    def _close(self, lane: _Lane, pause: timedelta) -> None:
+        """Stop all whom the refusal of one in this lane concerns."""
+        if lane is self._again:
+            stopped: tuple[_Lane, ...] = (lane,)
+        elif lane.falls:
+            stopped = (lane, self._again)
+        else:
+            stopped = self._in_order
         now = asyncio.get_running_loop().time()
-        if not early:  # else a fall that is refused each second would stop them for ever
-            until = now + min(pause, LONGEST_STOP).total_seconds()
-            self._closed_until = max(self._closed_until, until)
-        self._falls_closed_until = now + min(pause, FALLS_STOP).total_seconds()
+        for each in stopped:
+            each.close(now, pause)
 
     def _let_in(self) -> None:
         now = asyncio.get_running_loop().time()
-        while (urgency := self._next(now)) is not None:
-            opens = self._opens(urgency)
-            if opens is None:
-                return  # whoever leaves lets the next one in
-            if opens > now:
-                self._wake_at(opens)
-                return
-            self._lanes[urgency].popleft().turn.set_result(None)
+        while (lane := self._next(now)) is not None:
+            lane.waiters.popleft().turn.set_result(None)
             self._under_way += 1
             self._turns += 1
             self._paid_until = max(self._paid_until, now) + self._spacing
 
-    def _opens(self, urgency: Urgency) -> float | None:
-        """When the head of this lane may go in; None: when somebody has left."""
-        most = self._at_once + (SPARE if urgency is Urgency.FALL else 0)
-        if self._under_way >= most:
-            return None
-        if urgency is Urgency.FALL:
-            return 0.0  # `_next` names none while they are stopped
-        return max(self._closed_until, self._paid_until - BURST)
-
-    def _next(self, now: float) -> Urgency | None:
-        heads: dict[Urgency, int] = {}
-        for urgency, lane in self._lanes.items():
-            while lane and lane[0].turn.done():
-                lane.popleft()  # called off or overtaken while it waited
-            if lane:
-                heads[urgency] = lane[0].number
-        if Urgency.FALL in heads and self._falls_closed_until > now:
-            del heads[Urgency.FALL]  # their pause may be the longer one: others do not wait for it
-            self._wake_at(self._falls_closed_until)
+    def _next(self, now: float) -> _Lane | None:
+        """The lane whose head goes in now; if none, whoever leaves or the alarm asks again."""
+        heads = [(head.number, lane) for lane in self._in_order if (head := self._ready(lane, now))]
         if not heads:
             return None
-        if Urgency.FALL not in heads and self._turns % EACH == EACH - 1:
-            return min(heads, key=lambda urgency: heads[urgency])
-        return min(heads)
+        if not heads[0][1].falls and self._turns % EACH == EACH - 1:
+            return min(heads, key=itemgetter(0))[1]
+        return heads[0][1]
+
+    def _ready(self, lane: _Lane, now: float) -> _Waiter | None:
+        """Who may go in now; if time alone is in its way, the alarm is set."""
+        head = lane.head()
+        most = self._at_once + (SPARE if lane.falls else 0)
+        if head is None or self._under_way >= most:
+            return None
+        opens = lane.closed_until
+        if not lane.falls:
+            opens = max(opens, self._paid_until - BURST)
+        if opens <= now:
+            return head
+        self._wake_at(opens)
+        return None
 
     def _wake_at(self, at: float) -> None:
         if self._alarm is not None:
