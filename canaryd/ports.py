@@ -246,7 +246,7 @@ class Meter(Protocol):
     """Counts what happens, for /metrics."""
 
     def reconciled(self, seconds: float, outcome: str) -> None:
-        """A reconcile took so long and ended so (the controller's outcomes, docs/reference/metrics.md)."""
+        """A reconcile took so long and ended so: ok, waits, conflict, bug and so on."""
         ...
 
     def queued(self, depth: int) -> None:
