@@ -221,10 +221,12 @@ def ratio_interval(
     *,
     phi: float = 1.0,
     cap: float = math.inf,
+    halvings: int = HALVINGS,
 ) -> tuple[float, float]:
     """Ends of a confidence sequence for p_c / p_p: the ratios that the evidence does not refute.
 
-    `steps` are counts (ec, nc, ep, n_p). For showing to people; it costs a hundred replays of them.
+    `steps` are counts (ec, nc, ep, n_p). For showing to people; each of the `halvings` costs two
+    replays of them, and brings the ends twice as near.
     """
     if not 0 < level < 1:
         message = f"a confidence level lies between 0 and 1: {level}"
@@ -239,7 +241,7 @@ def ratio_interval(
 
     def end(bets: tuple[float, ...], *, refuted_below: bool) -> float:
         low, high = RATIOS
-        for _ in range(HALVINGS):
+        for _ in range(halvings):
             middle = math.sqrt(low * high)
             if refuted(middle, bets) is refuted_below:
                 low = middle

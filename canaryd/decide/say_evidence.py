@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from math import exp, inf, log
+from collections.abc import Iterable, Sequence
+from math import exp, inf, log, sqrt
 from typing import assert_never
 
 from canaryd.decide.binomial import fraction_interval
@@ -19,6 +20,12 @@ SAID_MOST = 1e6
 """Odds beyond this are said as `more than`."""
 LEVEL = 0.99
 """The confidence of the intervals that are shown."""
+RATIOS, HALVINGS = (1e-9, 1e9), 50
+"""Where the likeliest ratio is looked for, and how often the range is halved."""
+SAID = 18
+"""A ratio that is said with two digits is worked out to 1 in 10,000; it is done on the loop."""
+NONE, ALL = 1e-5, 0.9995
+"""An end of a fraction's interval below 0.001 % is said as 0 %, and one that rounds to 100 % so."""
 
 
 def percent(fraction: float) -> str:
@@ -31,39 +38,78 @@ def count(value: float) -> str:
     return f"{round(value):,}"
 
 
-def side(who: str, bad: float, of: float) -> str:
-    """Say one side's counts."""
+def side(who: str, bad: float, of: float, more: str = "") -> str:
+    """Say one side's counts, and what more there is to them."""
     if not of:
         return f"{who} no requests"
-    return f"{who} {percent(bad / of)} ({count(bad)} of {count(of)})"
+    return f"{who} {percent(bad / of)} ({count(bad)} of {count(of)}{more})"
 
 
-def counts(tally: Tally) -> str:
-    """Say both sides' counts and how many times worse the canary is than the primary."""
+def counts(steps: Sequence[Tally], ends: tuple[float, float] = (0.0, inf)) -> str:
+    """Say both sides' counts, how many times worse the canary is, and what that leaves open."""
+    total = sum(steps, Tally())
     both = (
-        f"{side('canary', tally.canary_bad, tally.canary)} vs "
-        f"{side('primary', tally.primary_bad, tally.primary)}"
+        f"{side('canary', total.canary_bad, total.canary)} vs "
+        f"{side('primary', total.primary_bad, total.primary)}"
     )
-    if not (tally.canary and tally.primary and tally.primary_bad):
-        return both
-    ratio = (tally.canary_bad / tally.canary) / (tally.primary_bad / tally.primary)
-    return f"{both}: {number(ratio, 2)}x"
+    shared = comparable(steps)
+    ratio, left_open = common_ratio(shared), between(ends)
+    if ratio is None:
+        return f"{both}: {left_open}" if left_open else both
+    how = " step by step" if len(shared) > 1 else ""
+    return f"{both}: {number(ratio, 2)}x{how}{f' ({left_open})' if left_open else ''}"
 
 
-def interval(tally: Tally, dispersion: float) -> tuple[float, float]:
-    """Between which ratios the evidence leaves the canary's rate to lie, to the primary's."""
-    if not (tally.canary and tally.primary):
-        return (0.0, inf)
-    steps = [(tally.canary_bad, tally.canary, tally.primary_bad, tally.primary)]
-    return ratio_interval(steps, LEVEL, phi=dispersion)
+def comparable(steps: Iterable[Tally]) -> list[Tally]:
+    """The steps in which both sides had requests."""
+    return [step for step in steps if step.canary and step.primary]
 
 
-def excluded(ends: tuple[float, float]) -> str:
-    """Say what the interval leaves open."""
+def common_ratio(steps: Iterable[Tally]) -> float | None:
+    """How many times the primary's rate the canary's is, within steps; None where that fails none.
+
+    The sums over all steps would not tell: weights differ from step to step, and so may what both
+    sides share, as in an outage. It is the ratio at which, of each step's failures, the canary is
+    expected to have together as many as it had: the likeliest one given how many failed (Breslow
+    and Day, "Statistical Methods in Cancer Research" II, 1987, chapter 3). That of Mantel and
+    Haenszel is its first approximation. This one lies within `interval`, which weighs the same
+    likelihoods; of one step it is the plain ratio.
+    """
+    rows = comparable(steps)
+    if not any(row.primary_bad for row in rows):
+        return None
+    if not any(row.canary_bad for row in rows):
+        return 0.0
+    low, high = RATIOS
+    for _ in range(HALVINGS):
+        ratio = sqrt(low * high)
+        more = 0.0
+        for row in rows:
+            share = ratio * row.canary / (ratio * row.canary + row.primary)
+            more += row.canary_bad * (1 - share) - row.primary_bad * share
+        low, high = (ratio, high) if more > 0 else (low, ratio)
+    return sqrt(low * high)
+
+
+def interval(steps: Iterable[Tally], dispersion: float) -> tuple[float, float]:
+    """Between which ratios the evidence leaves the canary's rate to lie, to the primary's.
+
+    Step by step, as bets are: of each step's counts its share of the requests is taken as even.
+    """
+    rows = [
+        (step.canary_bad, step.canary, step.primary_bad, step.primary)
+        for step in comparable(steps)
+        if step.canary_bad or step.primary_bad  # without a failure it refutes no ratio
+    ]
+    return ratio_interval(rows, LEVEL, phi=dispersion, halvings=SAID)
+
+
+def between(ends: tuple[float, float]) -> str:
+    """Say what the interval of a ratio leaves open; nothing where that is all."""
     low, high = ends
     if high == inf:
-        return "" if low == 0 else f" ({100 * LEVEL:g} % interval: {number(low, 2)}x and more)"
-    return f" ({100 * LEVEL:g} % interval {number(low, 2)}x to {number(high, 2)}x)"
+        return f"{100 * LEVEL:g} % interval {number(low, 2)}x and more" if low else ""
+    return f"{100 * LEVEL:g} % interval {number(low, 2)}x to {number(high, 2)}x"
 
 
 def fractions(tally: Tally, dispersion: float) -> tuple[float, float]:
@@ -73,10 +119,12 @@ def fractions(tally: Tally, dispersion: float) -> tuple[float, float]:
 
 def own(tally: Tally, dispersion: float, *, with_interval: bool) -> str:
     """Say the canary's counts and what they leave open; the primary's after them, uncompared."""
-    canary = side("canary", tally.canary_bad, tally.canary)
-    if with_interval and tally.canary:
+    left_open = ""
+    if with_interval:
         low, high = fractions(tally, dispersion)
-        canary += f" ({100 * LEVEL:g} % interval {percent(low)} to {percent(high)})"
+        low, high = low if low >= NONE else 0.0, high if high < ALL else 1.0
+        left_open = f"; {100 * LEVEL:g} % interval {percent(low)} to {percent(high)}"
+    canary = side("canary", tally.canary_bad, tally.canary, left_open)
     return f"{canary}, {side('primary', tally.primary_bad, tally.primary)}"
 
 
@@ -125,21 +173,21 @@ def weighed(gate: EvidenceGate, state: GateEvidence, scales: Scales, *, with_int
     strand = worst(state)
     if strand is None:
         return f"{gate.name}: not known yet which latencies tell; no bucket edge to compare at"
-    total, uneven = strand.total, scales.dispersion(strand.edge)
+    uneven = scales.dispersion(strand.edge)
     return (
-        f"{what(gate, strand)}: {seen(gate, total, uneven, with_interval=with_interval)}; "
+        f"{what(gate, strand)}: {seen(gate, strand.steps, uneven, with_interval=with_interval)}; "
         f"evidence {odds(against(state))} that {demanded(gate)}, "
         f"rollback at {odds(rollback_at(scales.rules))}{tempered(scales, uneven)}"
     )
 
 
-def seen(gate: EvidenceGate, total: Tally, uneven: float, *, with_interval: bool) -> str:
+def seen(gate: EvidenceGate, steps: Sequence[Tally], uneven: float, *, with_interval: bool) -> str:
     """Say what was counted, and between what the interval leaves the truth to lie."""
     match gate:
         case Compare():
-            return counts(total) + (excluded(interval(total, uneven)) if with_interval else "")
+            return counts(steps, interval(steps, uneven)) if with_interval else counts(steps)
         case Objective():
-            return own(total, uneven, with_interval=with_interval)
+            return own(sum(steps, Tally()), uneven, with_interval=with_interval)
         case _:
             assert_never(gate)
 
@@ -159,7 +207,7 @@ def no_primary(gate: EvidenceGate) -> str:
 def most_failed(latest: Tally, window: str) -> str:
     """Say that most requests failed; the check is outside of alpha, and says so."""
     return (
-        f"most of the canary's requests failed: {counts(latest)} in the last {window}; half of "
+        f"most of the canary's requests failed: {counts([latest])} in the last {window}; half of "
         "them in two intervals in a row, or nine in ten in one, are enough where the primary has "
         "half as many or fewer; this check is always on and no part of analysis.alpha"
     )
@@ -188,17 +236,17 @@ def inconclusive(gate: EvidenceGate, state: GateEvidence, scales: Scales) -> str
     strand = worst(state)
     if strand is None:
         return f"{gate.name}: nothing could be compared"
-    total, uneven = strand.total, scales.dispersion(strand.edge)
-    found = seen(gate, total, uneven, with_interval=False)
+    uneven = scales.dispersion(strand.edge)
+    found = seen(gate, strand.steps, uneven, with_interval=False)
     match gate:
         case Compare():
-            _, high = interval(total, uneven)
+            _, high = interval(strand.steps, uneven)
             open_to = "nothing yet" if high == inf else f"more than {number(high, 2)}x"
         case Objective():
-            open_to = ruled_out(gate, fractions(total, uneven))
+            open_to = ruled_out(gate, fractions(strand.total, uneven))
         case _:
             assert_never(gate)
-    return f"{what(gate, strand)}: {found}, excludes {open_to}"
+    return f"{what(gate, strand)}: {found}; excluded for the canary: {open_to}"
 
 
 def ruled_out(gate: Objective, ends: tuple[float, float]) -> str:
@@ -207,7 +255,7 @@ def ruled_out(gate: Objective, ends: tuple[float, float]) -> str:
     aim = objective(gate)
     if low > gate.most:
         return f"less than {percent(low)}, and with it {aim}"
-    if high == 1:
+    if high >= ALL:
         return "nothing yet"
     if high <= gate.most:
         return f"more than {percent(high)}, and so that it misses {aim}"

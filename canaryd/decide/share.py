@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import sqrt
 
 from canaryd.decide import narrate
@@ -10,6 +10,7 @@ from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
 from canaryd.decide.unfollowed import Facts, probably
 from canaryd.model.evidence import Evidence, Tally
+from canaryd.model.snapshot import Advice
 from canaryd.model.status import HoldReason
 
 SURE = 3.2905
@@ -47,12 +48,26 @@ def traffic_follows(draft: Draft) -> Draft:
 
 
 def age_of_weight(draft: Draft) -> str:
-    """Say how old the weight was when the last of these requests were counted."""
+    """Say how old the weight was when the last of these requests were counted.
+
+    Where nobody saw it written, say for how long at least it has stood.
+    """
     evidence, skew = sure(draft.status.evidence), draft.snap.counting.skew or timedelta()
     if not evidence.changes:
         return ""
-    age = evidence.counted_until - skew - max(evidence.changes)
-    return f", {narrate.span(timedelta(seconds=round(age.total_seconds())))} after it was written"
+    since, least = max(evidence.changes), ""
+    if since == evidence.step and not begun_by_write(draft, since):
+        since, least = min(since, sure(sure(draft.status.step).live_since)), "at least "
+    age = timedelta(seconds=round((evidence.counted_until - skew - since).total_seconds()))
+    return f", {least}{narrate.span(age)} after it was written"
+
+
+def begun_by_write(draft: Draft, at: datetime) -> bool:
+    """Whether the step, which is to have begun then, began by a write of its weight.
+
+    Evidence may begin anew in mid-step, and a rollout with the weight that it found.
+    """
+    return at == sure(draft.status.step).entered_at != draft.rollout.started_at
 
 
 def facts(draft: Draft, seen: Tally, between: tuple[float, float]) -> Facts:
@@ -71,17 +86,23 @@ def facts(draft: Draft, seen: Tally, between: tuple[float, float]) -> Facts:
         answered=answered(sure(draft.status.evidence)),
         canary_labels=labels.get(draft.slot),
         primary_labels=labels.get(sure(draft.status.primary_slot)),
-        ways=tuple(advice.message for advice in draft.routing.advice),
+        ways=tuple(way(advice) for advice in draft.routing.advice),
     )
 
 
+def way(advice: Advice) -> str:
+    """Say by what requests may pass the route; what to do about it is left to the condition."""
+    what, _, _ = advice.message.partition("; ")
+    return f"{what} (condition {advice.type})"
+
+
 def answered(evidence: Evidence) -> float:
-    """How many requests the canary has answered in this rollout, as far as gates counted them."""
+    """How many requests to the canary were counted in this rollout, as far as gates did so."""
     return max((s.total.canary for gate in evidence.gates for s in gate.strands), default=0.0)
 
 
 def share_before(draft: Draft) -> float:
-    """The share that the canary had before this step."""
+    """The weight of the step before, as a fraction."""
     step = sure(draft.status.step)
     steps = draft.snap.spec.analysis.steps
     return steps[step.index - 1].weight / 100 if step.index > 0 else 0.0

@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canaryd.decide.binomial import TERMS, beta_below, continued, fraction_interval
+from canaryd.decide.binomial import (
+    FAR,
+    MANY,
+    TERMS,
+    beta_below,
+    clopper_pearson,
+    continued,
+    fraction_interval,
+    wilson,
+)
 
 # Newcombe, "Two-sided confidence intervals for the single proportion", Statistics in Medicine 17
 # (1998), table I, the exact method of Clopper and Pearson at 95 %.
@@ -79,6 +88,50 @@ def test_ten_times_the_requests_bring_the_ends_together() -> None:
     widths = [high - low for low, high in (fraction_interval(n, 100 * n) for n in (1, 10, 100))]
     for before, after in pairwise(widths):
         assert after < before / 2
+
+
+@pytest.mark.parametrize("of", [2 * MANY, 3 * MANY, 100 * MANY])
+@pytest.mark.parametrize("mirrored", [False, True], ids=["failures", "successes"])
+def test_where_the_closed_form_takes_over_nobody_sees_a_jump(of: float, *, mirrored: bool) -> None:
+    bad = of - MANY if mirrored else MANY
+    exact, closed = clopper_pearson(bad, of, 0.005), wilson(bad, of, 0.005)
+    assert closed == pytest.approx(exact, rel=2e-5)
+    assert fraction_interval(bad, of) == pytest.approx(exact, rel=1e-9)
+    more = fraction_interval(bad + (-1 if mirrored else 1), of)
+    assert more == pytest.approx(exact, rel=3e-5)
+
+
+@pytest.mark.parametrize("bad", [0, 1, 30, 1000, MANY])
+def test_of_very_many_requests_only_the_failures_matter(bad: float) -> None:
+    low, high = fraction_interval(bad, FAR)
+    assert fraction_interval(bad, 2 * FAR) == pytest.approx((low / 2, high / 2), rel=1e-6)
+    assert fraction_interval(bad, 1e16) == pytest.approx((low * FAR / 1e16, high * FAR / 1e16))
+    assert fraction_interval(1e16 - bad, 1e16) == pytest.approx((1.0, 1.0))
+
+
+def test_of_no_failure_in_very_many_the_rule_of_three_holds() -> None:
+    assert fraction_interval(0, 1e16, 0.9)[1] == pytest.approx(-math.log(0.05) / 1e16, rel=1e-5)
+
+
+ABSURD = [1e9, 1e14, 1.6e17, 1e18, 1e40, 1e160, 1.7e308]
+
+
+@pytest.mark.parametrize("of", ABSURD)
+@pytest.mark.parametrize("share", [0.0, 1e-300, 1e-12, 1e-6, 0.01, 0.5, 0.999, 1.0])
+@pytest.mark.parametrize("phi", [1.0, 10.0, 1e300])
+def test_absurd_counts_have_an_interval_too(of: float, share: float, phi: float) -> None:
+    low, high = fraction_interval(share * of, of, phi=phi)
+    assert 0 <= low <= share * (1 + 1e-9)
+    assert share * (1 - 1e-9) <= high <= 1
+    if of / phi > 1e14:  # so many leave nothing open
+        assert high - low < 1e-6
+
+
+@given(bad=st.floats(0, 1e6), of=st.floats(0, 1e308), phi=st.floats(1, 1e308))
+def test_no_counts_make_it_raise(bad: float, of: float, phi: float) -> None:
+    for failed in (min(bad, of), of - min(bad, of), of / 2):
+        low, high = fraction_interval(failed, of, phi=phi)
+        assert 0 <= low <= high <= 1
 
 
 def test_of_no_requests_nothing_is_known() -> None:

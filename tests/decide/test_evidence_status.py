@@ -188,8 +188,9 @@ def test_an_objective_that_time_alone_passed_says_what_it_excludes() -> None:
     snap = weighed(*tiles(*range(31), canary=(0, 1), primary=(0, 9)), gates=(SLO,))
     news = decide(snap, after(311)).tidings
     assert news[0].sentence.endswith(
-        "inconclusive: slo: canary 0 % (0 of 31), primary 0 % (0 of 279), excludes more than 15.7 "
-        "%, but not yet that it misses its objective (at most 2 % failed)"
+        "inconclusive: slo: canary 0 % (0 of 31), primary 0 % (0 of 279); "
+        "excluded for the canary: more than 15.7 %, "
+        "but not yet that it misses its objective (at most 2 % failed)"
     )
 
 
@@ -200,8 +201,8 @@ def test_a_comparison_that_excludes_something_says_what() -> None:
         decide(snap, after(311))
         .tidings[0]
         .sentence.endswith(
-            "inconclusive: errors: canary 1 % (31 of 3,100) vs primary 1 % (279 of 27,900): 1x, "
-            "excludes more than 1.9x"
+            "inconclusive: errors: canary 1 % (31 of 3,100) vs primary 1 % (279 of 27,900): 1x; "
+            "excluded for the canary: more than 1.9x"
         )
     )
 

@@ -19,6 +19,7 @@ from tests.decide.build import (
     V2,
     held,
     sec,
+    step_state,
     told,
     weights,
 )
@@ -66,30 +67,30 @@ PROBABLE = [
         0,
         (0, 1000),
         "podinfo-v2 got 0 % of the requests (0 of 1,000) at a weight of 10 %, 41s after it was "
-        "written: probably istiod does not push, or the callers' proxies refuse what it pushes, "
-        "because that is the share before the last change (0 %); look at istioctl proxy-status, "
-        "and at istiod's log for VirtualService podinfo; less likely its pods have no sidecar, so "
-        "that nobody counts what they get, or its pods refuse the callers' mTLS; known to be "
-        "right: its pods (3 of 3 are ready) and their labels (subset v2 selects them)",
+        "written: perhaps its pods have no sidecar, so that nobody counts what they get; look at "
+        "the containers of the pods of Deployment podinfo-v2: istio-proxy must be one; or else its "
+        "pods refuse the callers' mTLS, or istiod does not push, or the callers' proxies refuse "
+        "what it pushes; known to be right: its pods (all 3 are ready) and their labels (subset v2 "
+        "selects them)",
     ),
     (
         1,
         (100, 900),
         "podinfo-v2 got 10 % of the requests (100 of 1,000) at a weight of 50 %, 41s after it was "
         "written: probably istiod does not push, or the callers' proxies refuse what it pushes, "
-        "because that is the share before the last change (10 %); look at istioctl proxy-status, "
-        "and at istiod's log for VirtualService podinfo; less likely requests pass VirtualService "
-        "podinfo by (another host, gateway or route, or callers without a sidecar)",
+        "because that is, within chance, the weight of the step before (10 %); look at istioctl "
+        "proxy-status, and at istiod's log for VirtualService podinfo; less likely requests pass "
+        "VirtualService podinfo by (another host, gateway or route, or callers without a sidecar)",
     ),
     (
         0,
         (500, 500),
         "podinfo-v2 got 50 % of the requests (500 of 1,000) at a weight of 10 %, 41s after it was "
         "written: probably a Service spreads the requests over all pods, past VirtualService "
-        "podinfo: callers without a sidecar, or on another host or gateway, because that is the "
-        "canary's share of the ready pods (3 of 6); look at istioctl proxy-config routes of a "
-        "caller; less likely requests pass VirtualService podinfo by (another host, gateway or "
-        "route, or callers without a sidecar)",
+        "podinfo: callers without a sidecar, or on another host or gateway, because that is, "
+        "within chance, its share of the ready pods (3 of 6); look at istioctl proxy-config routes "
+        "of a caller; less likely requests pass VirtualService podinfo by (another host, gateway "
+        "or route, or callers without a sidecar)",
     ),
 ]
 
@@ -113,7 +114,33 @@ def test_the_age_of_the_weight_is_told_by_our_clock() -> None:
     assert " at a weight of 10 %, 1m1s after it was written: " in message(
         share(0, 1000, status={"evidence": evidence}, counted=ahead)
     )
-    assert " at a weight of 10 %: probably " in message(share(0, 1000))
+    assert " at a weight of 10 %: perhaps " in message(share(0, 1000))
+
+
+def test_evidence_that_begins_anew_does_not_make_the_weight_young() -> None:
+    an_hour_ago = step_state()
+    an_hour_ago = replace(an_hour_ago, entered_at=after(-3700), live_since=after(-3600))
+    anew = begun(step=after(-31), changes=(after(-31),))
+    known = {"step": an_hour_ago, "evidence": anew}
+    assert " at a weight of 10 %, at least 1h10s after it was written: " in message(
+        share(0, 1000, status=known)
+    )
+    halted = replace(an_hour_ago, live_since=after(-20))
+    assert " at a weight of 10 %, at least 41s after it was written: " in message(
+        share(0, 1000, status={**known, "step": halted})
+    )
+    written = replace(anew, step=after(-600), changes=(after(-600), after(-31)))
+    assert " at a weight of 10 %, 41s after it was written: " in message(
+        share(0, 1000, status={**known, "evidence": written})
+    )
+
+
+def test_nobody_knows_when_a_weight_was_written_that_was_taken_over() -> None:
+    found = replace(step_state(), entered_at=after(-31), live_since=after(-31))
+    known = {"step": found, "evidence": begun(step=after(-31), changes=(after(-31),))}
+    for started, words in ((-31, ", at least 41s after"), (-60, ", 41s after")):
+        snap = share(0, 1000, status=known, rollout={"started_at": after(started)})
+        assert f" at a weight of 10 %{words} it was written: " in message(snap)
 
 
 def test_what_the_canary_answered_earlier_and_what_its_pods_ask_for_is_known() -> None:
@@ -127,9 +154,27 @@ def test_what_the_canary_answered_earlier_and_what_its_pods_ask_for_is_known() -
         share(0, 1000, routing=replace(weights(10), labels=inject))
     )
     told = Advice("HeaderRoutePinned", "PointsAtOneSlot", "http[0] leads to slot v1 only")
-    assert "callers without a sidecar), because http[0] leads to slot v1 only; look at" in message(
+    assert (
+        "callers without a sidecar), because http[0] leads to slot v1 only (condition "
+        "HeaderRoutePinned); look at"
+    ) in message(
         share(20, 980, index=1, routing=replace(weights(50), advice=(told,), bypassed=True))
     )
+
+
+def test_what_to_do_about_another_way_is_left_to_the_condition() -> None:
+    told = Advice(
+        "MeshTrafficNotSplit",
+        "GatewayOnly",
+        "VirtualService demo/podinfo is bound to gateways only: callers inside the mesh do not "
+        "pass it; to split them, too, set gateways: [web, mesh]",
+    )
+    said = message(share(20, 980, index=1, routing=replace(weights(50), advice=(told,))))
+    assert (
+        "because VirtualService demo/podinfo is bound to gateways only: callers inside the mesh do "
+        "not pass it (condition MeshTrafficNotSplit); look at istioctl proxy-config routes"
+    ) in said
+    assert "set gateways" not in said
 
 
 # --- counts that cannot be told apart ---
