@@ -162,11 +162,11 @@ RANKED: dict[str, tuple[Facts, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("known", "whats"), RANKED.values(), ids=RANKED)
-def test_the_likeliest_cause_comes_first(known: Facts, whats: list[str]) -> None:
+@pytest.mark.parametrize(("known", "named"), RANKED.values(), ids=RANKED)
+def test_the_likeliest_cause_comes_first(known: Facts, named: list[str]) -> None:
     found = [cause.what for cause in causes(known)]
-    assert len(found) == len(whats)
-    for what, begins in zip(found, whats, strict=True):
+    assert len(found) == len(named)
+    for what, begins in zip(found, named, strict=True):
         assert what.startswith(begins)
 
 
