@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import ceil, sqrt
+from math import ceil
 from statistics import median
 
+from canaryd.decide.binomial import wilson
 from canaryd.decide.trial import Outcome
 
 FACTORS = (2.0, 5.0, 10.0)
@@ -90,10 +91,7 @@ def upper_bound(hits: int, of: int) -> float:
     """The upper end of Wilson's 95 % interval of a share."""
     if not of:
         return 1.0
-    share, square = hits / of, Z95**2
-    middle = share + square / (2 * of)
-    half = Z95 * sqrt(share * (1 - share) / of + square / (4 * of**2))
-    return min(1.0, (middle + half) / (1 + square / of))
+    return min(1.0, wilson(hits, of, Z95)[1])
 
 
 def chart(found: Iterable[Caught]) -> list[str]:

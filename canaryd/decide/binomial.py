@@ -60,16 +60,15 @@ def fraction_interval(
 def rare_interval(k: float, n: float, tail: float) -> tuple[float, float]:
     """The interval by the way that suits the counts; k is at most half of n."""
     if k > MANY:
-        return wilson(k, n, tail)
+        return wilson(k, n, -NormalDist().inv_cdf(tail))
     if n > FAR:
         low, high = clopper_pearson(k, FAR, tail)
         return low * (FAR / n), high * (FAR / n)
     return clopper_pearson(k, n, tail)
 
 
-def wilson(k: float, n: float, tail: float) -> tuple[float, float]:
-    """The score interval: no term of it overflows."""
-    z = -NormalDist().inv_cdf(tail)
+def wilson(k: float, n: float, z: float) -> tuple[float, float]:
+    """The score interval, `z` standard deviations to each side: no term of it overflows."""
     middle, half = k + z * z / 2, z * math.sqrt(k * (1 - k / n) + z * z / 4)
     return (middle - half) / (n + z * z), (middle + half) / (n + z * z)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from math import sqrt
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
+from canaryd.decide.binomial import wilson
 from canaryd.decide.draft import Draft, sure
 from canaryd.decide.unfollowed import Facts, probably
 from canaryd.model.evidence import Evidence, Tally
@@ -21,10 +21,8 @@ SLACK = 0.02
 
 def share_interval(canary: float, total: float) -> tuple[float, float]:
     """Between which shares the canary's lies, by Wilson's score interval at 99.9 %."""
-    share, square = canary / total, SURE**2
-    middle = (share + square / (2 * total)) / (1 + square / total)
-    half = SURE * sqrt(share * (1 - share) / total + square / (4 * total**2)) / (1 + square / total)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    low, high = wilson(canary, total, SURE)
+    return max(0.0, low), min(1.0, high)
 
 
 def traffic_follows(draft: Draft) -> Draft:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -81,13 +81,25 @@ def past_server(
 ) -> Iterator[PastServer]:
     """Serve until the end of the `with`; over TLS with `server.crt` of the certificates."""
     told = PastServer(**behaviour)
+    with serving(told.answer, certificates, host=host) as told.url:
+        yield told
+
+
+@contextmanager
+def serving(
+    answer: Callable[[dict[str, str], dict[str, str]], tuple[int, bytes]],
+    certificates: Path | None = None,
+    *,
+    host: str = "127.0.0.1",
+) -> Iterator[str]:
+    """The URL of a server that answers each form by its headers and fields: status and body."""
 
     class Answers(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             size = int(self.headers["Content-Length"])
             form = parse_qs(self.rfile.read(size).decode())
             headers = {name.lower(): value for name, value in self.headers.items()}
-            status, body = told.answer(headers, {name: form[name][0] for name in form})
+            status, body = answer(headers, {name: form[name][0] for name in form})
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
@@ -103,16 +115,16 @@ def past_server(
             """A client that does not trust the server goes away in the middle."""
 
     with Quiet((host, 0), Answers) as server:
-        told.url = f"http://{host}:{server.server_port}"
+        scheme = "http"
         if certificates is not None:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(certificates / "server.crt", certificates / "server.key")
             server.socket = context.wrap_socket(server.socket, server_side=True)
-            told.url = told.url.replace("http:", "https:")
+            scheme = "https"
         thread = Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield told
+            yield f"{scheme}://{host}:{server.server_port}"
         finally:
             server.shutdown()
             thread.join()

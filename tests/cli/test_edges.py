@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import Any
-from urllib.parse import parse_qs
 
 import orjson
 import pytest
 import yaml
 from click.testing import CliRunner, Result
-from typing_extensions import override
 
 from canaryd.cli.main import main
+from tests.cli.past_server import serving
 from tests.wire.objects import canary
 
 
@@ -39,37 +36,20 @@ def linted(document: dict[str, Any], *options: str) -> Result:
 def a_server(*edges: str, status: int = 200) -> Iterator[str]:
     """Prometheus, with one pod whose histogram has these edges."""
 
-    class Answers(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            size = int(self.headers["Content-Length"])
-            form = parse_qs(self.rfile.read(size).decode())
-            labels = {
-                "destination_workload_namespace": "default",
-                "destination_workload": "podinfo-v1",
-                "pod": "podinfo-v1-a-b",
-            }
-            values = [[float(form["end"][0]), "3"]]
-            timed = "_bucket" in form["query"][0]
-            told = [{"metric": labels | {"le": le}, "values": values} for le in edges if timed]
-            data = {"resultType": "matrix", "result": told}
-            body = orjson.dumps({"status": "success", "data": data})
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+    def answer(_: dict[str, str], form: dict[str, str]) -> tuple[int, bytes]:
+        labels = {
+            "destination_workload_namespace": "default",
+            "destination_workload": "podinfo-v1",
+            "pod": "podinfo-v1-a-b",
+        }
+        values = [[float(form["end"]), "3"]]
+        timed = "_bucket" in form["query"]
+        told = [{"metric": labels | {"le": le}, "values": values} for le in edges if timed]
+        data = {"resultType": "matrix", "result": told}
+        return status, orjson.dumps({"status": "success", "data": data})
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(answer) as url:
+        yield url
 
 
 def test_an_edge_that_istio_does_not_have_is_doubted() -> None:
