@@ -13,11 +13,12 @@ from canaryd.model.decision import Answer
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key, SlotName, Weight
 from canaryd.model.notice import Notice
+from canaryd.model.past import Past
 from canaryd.model.question import Failed, PastQuestion, Question, ServerTime, TileQuestion
 from canaryd.model.snapshot import Problem, Routing, Sample
 from canaryd.model.spec import Slot, Spec
 from canaryd.model.status import Phase, Status
-from canaryd.model.tile import Column, Tile
+from canaryd.model.tile import Tile
 from canaryd.model.urgency import Urgency
 
 
@@ -182,7 +183,7 @@ class Metrics(Protocol):
         """One tile per question (at most one question per Canary); alike ones share one query."""
         ...
 
-    async def past(self, question: PastQuestion) -> tuple[Column, ...] | Failed:
+    async def past(self, question: PastQuestion) -> Past | Failed:
         """What each pod did in each column, oldest first."""
         ...
 

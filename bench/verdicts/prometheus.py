@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 from bench.verdicts.counters import BAD, FIRST_EDGE, OK, Track
 from bench.verdicts.scenario import EDGES
 from bench.verdicts.weather import PAST
-from canaryd.model.tile import ALL, Column, Presence, Row, Tile
+from canaryd.model.past import Column
+from canaryd.model.tile import ALL, Presence, Row, Tile
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 """When the weight is first written; the simulation's 0."""

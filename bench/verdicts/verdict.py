@@ -27,6 +27,7 @@ from canaryd.model.gates import (
     Evidential,
     Preset,
 )
+from canaryd.model.past import by_series
 from canaryd.model.tile import Background
 from canaryd.model.waits import Waits
 
@@ -60,7 +61,7 @@ def known(case: Case, past: Sequence[Track]) -> Background:
     """What the hour before the rollout tells."""
     window = timedelta(seconds=case.window)
     return background(
-        columns(past, end=0.0, window=case.window),
+        by_series(columns(past, end=0.0, window=case.window)),
         primary=PRIMARY,
         canary=CANARY,
         served_since=instant(-100 * PAST),

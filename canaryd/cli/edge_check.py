@@ -115,5 +115,5 @@ async def _ask(key: Key, spec: Spec, target: Target) -> frozenset[float] | Faile
         await metrics.close()
     if isinstance(told, Failed):
         return told
-    edges = {row.edge for column in told for row in column.rows}
+    edges = {series.outcome[-1] for series in told.series}
     return frozenset(edge for edge in edges if edge is not None and edge != ALL)

@@ -21,10 +21,10 @@ from canaryd.cli.words import printable
 from canaryd.decide.gates import grid
 from canaryd.model.gates import Counted
 from canaryd.model.names import Key
+from canaryd.model.past import Column, by_column
 from canaryd.model.question import Failed, PastQuestion
 from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Spec
-from canaryd.model.tile import Column
 from canaryd.wire.canary import parse_spec
 from canaryd.wire.crd import GROUP
 from canaryd.wire.objects import is_ours, misnamed, mistakes
@@ -123,7 +123,7 @@ async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
                     advice = target.advice(told.detail, spans=span > HOUR)
                     message = f"the past of {wanted.key} could not be fetched: {told.detail}"
                     raise Stop(message + advice)
-                columns.extend(told)
+                columns.extend(by_column(told))
     finally:
         await metrics.close()
     return recorded(columns, wanted.workloads, window)

@@ -20,6 +20,7 @@ from canaryd.decide.background import background
 from canaryd.decide.narrate import number
 from canaryd.decide.trial import Course, Outcome, Source, trial
 from canaryd.model.gates import Counted, EvidenceGate
+from canaryd.model.past import by_series
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import USUAL_SCRAPE, Background, Presence, Row, Tile
 from canaryd.model.waits import Waits
@@ -53,7 +54,7 @@ def from_recording(recording: Recording, spec: Spec) -> Service:
     good = spec.analysis.evidence.grpc_good
     last = recording.columns[-1].end if recording.columns else BEGIN
     known = background(
-        recording.columns,
+        by_series(recording.columns),
         primary=recording.workload,
         canary=CANARY,
         served_since=last - timedelta(days=1),

@@ -12,7 +12,8 @@ from math import ceil
 from random import Random
 
 from canaryd.decide.tiles import is_error
-from canaryd.model.tile import Column, Presence, Row, Tile
+from canaryd.model.past import Column
+from canaryd.model.tile import Presence, Row, Tile
 
 CANARY = " canary"
 """What the pods that play the canary are said to belong to; no workload can be called so."""

@@ -16,8 +16,9 @@ from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, he
 from canaryd.decide.background import background
 from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.trial import Course, Outcome, trial
+from canaryd.model.past import Column, by_series
 from canaryd.model.spec import Spec, Step
-from canaryd.model.tile import ALL, USUAL_SCRAPE, Background, Column, Tile
+from canaryd.model.tile import ALL, USUAL_SCRAPE, Background, Tile
 from canaryd.model.waits import Waits
 
 HOUR = timedelta(hours=1)
@@ -124,7 +125,7 @@ class Replay:
         if len(serving) < LEAST_PODS:
             return None
         known = background(
-            before,
+            by_series(before),
             primary=self._recording.workload,
             canary=CANARY,
             served_since=begin - 2 * HOUR,

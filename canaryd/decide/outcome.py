@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
-from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
+from canaryd.model.notice import ENDS, KEPT_NOTICES, Notice, Tidings
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import (
     Condition,
@@ -41,21 +41,25 @@ def next_status(
     facts = (*conditions(snap, after, problems), *advice(snap, before))
     receivers = (EVENTS, *(alert.name for alert in snap.spec.alerts))
     last = before.notices[-1].seq if before.notices else 0
+    heard = {name: delivered.get(name, last) for name in receivers}
     work = snap.workloads.get(after.idle_slot) if after.idle_slot is not None else None
     return replace(
         after,
         observed_generation=snap.generation,
         target=Target(work.generation, work.revision) if work is not None else None,
-        notices=number(before, after, decision.tidings, now),
+        notices=number(before, after, decision.tidings, now, heard=min(heard.values())),
         conditions=tuple(dated(before.conditions, facts, snap.generation, now)),
-        delivered={name: delivered.get(name, last) for name in receivers},
+        delivered=heard,
     )
 
 
 def number(
-    before: Status, after: Status, tidings: Iterable[Tidings], now: datetime
+    before: Status, after: Status, tidings: Iterable[Tidings], now: datetime, *, heard: int
 ) -> tuple[Notice, ...]:
-    """Give each of the tidings the next number; the oldest beyond the kept ones go."""
+    """Give each of the tidings the next number, and drop notices that are not kept.
+
+    `heard` is the number of the last notice that every receiver got.
+    """
     notices = list(before.notices)
     for news in tidings:
         rollout = next(
@@ -63,7 +67,18 @@ def number(
         )
         seq = notices[-1].seq + 1 if notices else 1
         notices.append(notice(seq, news, after, rollout, now))
-    return tuple(notices[-KEPT_NOTICES:])
+    return tuple(notices) if len(notices) == len(before.notices) else kept(notices, heard)
+
+
+def kept(notices: Sequence[Notice], heard: int) -> tuple[Notice, ...]:
+    """The last rollout's, how earlier ones ended, and what some receiver has yet to hear of."""
+    last = next((one.rollout for one in reversed(notices) if one.rollout is not None), None)
+    stay = [
+        one
+        for one in notices
+        if one.rollout in (None, last) or one.reason in ENDS or one.seq > heard
+    ]
+    return tuple(stay[-KEPT_NOTICES:])
 
 
 def notice(

@@ -6,18 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import TypeAlias
 
 from canaryd.model.gates import GRPC_GOOD
-from canaryd.model.tile import ALL, Presence, Row, Tile
+from canaryd.model.tile import ALL, PodName, Presence, Row, Tile
 
 SCRAPES_MISSED = 2
 """A sample older than so many scrape intervals is no longer the state of its pod."""
 UNKNOWN = "unknown"
 """What Istio calls a workload that no request reached."""
-
-PodName: TypeAlias = tuple[str, str]
-"""Workload and pod; together because of proxies that count for several workloads."""
 
 
 def is_error(code: str, grpc: str, good: frozenset[str]) -> bool:

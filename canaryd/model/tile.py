@@ -5,9 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import inf
+from typing import TypeAlias
 
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
+
+PodName: TypeAlias = tuple[str, str]
+"""Workload and pod; together because of proxies that count for several workloads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,15 +69,6 @@ class Tile:
     lacking: tuple[float, ...] = ()
     buckets: tuple[float, ...] = ()
     reporter: Reporter | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """All pods' counts in one slice of the past that ends at `end`."""
-
-    end: datetime
-    rows: tuple[Row, ...]
-    """Rows of pods that were there at both ends of the slice."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from canaryd.decide.tiles import PodName
-from canaryd.model.tile import Presence, Tile
+from canaryd.model.tile import PodName, Presence, Tile
 
 OVERLAPS = 3
 """So often is a tile asked for again that counts requests a second time."""

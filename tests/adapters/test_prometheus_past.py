@@ -10,8 +10,8 @@ import pytest
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
 from canaryd.model.names import Key
+from canaryd.model.past import Past, by_column
 from canaryd.model.question import Failed, PastQuestion, ServerTime
-from canaryd.model.tile import Column
 from tests.adapters.asking import asking, line, tile_question
 from tests.adapters.fakes import NOON
 from tests.adapters.misbehaving import Behaviour, hang, http, json, misbehaving, raw, refused
@@ -40,7 +40,7 @@ def matrix(*points: object, metric: object = LABELS, **more: object) -> Behaviou
 
 async def past(
     *script: Behaviour, question: PastQuestion | None = None, deadline: float = 2
-) -> tuple[Column, ...] | Failed:
+) -> Past | Failed:
     async with misbehaving(*script) as server, asking(server, deadline=deadline) as metrics:
         told = await metrics.past(question or asked())
         for heard in server.heard:
@@ -51,10 +51,15 @@ async def past(
 async def test_the_past_is_columns_oldest_first_also_where_nobody_was_there() -> None:
     told = await past(matrix([NOW - 30, "5"], [NOW - 10, "7"], [NOW, "8"]))
     assert not isinstance(told, Failed)
-    assert [column.end - NOON for column in told] == [
+    assert [column.end - NOON for column in by_column(told)] == [
         timedelta(seconds=-s) for s in (30, 20, 10, 0)
     ]
-    assert [[row.count for row in column.rows] for column in told] == [[5.0], [], [7.0], [8.0]]
+    assert [[row.count for row in column.rows] for column in by_column(told)] == [
+        [5.0],
+        [],
+        [7.0],
+        [8.0],
+    ]
 
 
 async def test_a_past_that_is_too_much_is_asked_for_in_parts() -> None:
@@ -68,7 +73,7 @@ async def test_a_past_that_is_too_much_is_asked_for_in_parts() -> None:
         spans = [(float(h.form["start"]) - NOW, float(h.form["end"]) - NOW) for h in server.heard]
     assert spans == [(-30, 0), (-30, -20), (-10, 0)]
     assert not isinstance(told, Failed)
-    assert [row.count for column in told for row in column.rows] == [1.0, 2.0, 3.0, 4.0]
+    assert [row.count for column in by_column(told) for row in column.rows] == [1.0, 2.0, 3.0, 4.0]
 
 
 async def test_no_more_points_are_asked_for_than_prometheus_gives() -> None:
@@ -76,7 +81,7 @@ async def test_no_more_points_are_asked_for_than_prometheus_gives() -> None:
         told = await metrics.past(asked(columns=25_000))
         wanted = [(float(h.form["end"]) - float(h.form["start"])) / 10 + 1 for h in server.heard]
     assert not isinstance(told, Failed)
-    assert (len(told), sum(wanted)) == (25_000, 25_000)
+    assert (len(told.ends), sum(wanted)) == (25_000, 25_000)
     assert max(wanted) <= 11_000
 
 
@@ -98,7 +103,7 @@ async def test_a_pod_with_an_edge_in_two_spellings_is_left_out() -> None:
         json({"status": "success", "data": {"resultType": "matrix", "result": result}})
     )
     assert not isinstance(told, Failed)
-    assert [row.pod for row in told[-1].rows] == ["b"]
+    assert [row.pod for row in by_column(told)[-1].rows] == ["b"]
 
 
 BAD_POINTS: list[object] = [

@@ -17,7 +17,8 @@ from canaryd.cli.replay import (
 )
 from canaryd.cli.trials import upper_bound
 from canaryd.model.gates import GRPC_GOOD
-from canaryd.model.tile import Column, Row
+from canaryd.model.past import Column
+from canaryd.model.tile import Row
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 WINDOW = timedelta(seconds=10)

@@ -13,6 +13,7 @@ from canaryd.adapters.prometheus.metrics import PrometheusMetrics
 from canaryd.decide.tiles import doubtful
 from canaryd.model.gates import Reporter
 from canaryd.model.names import Key
+from canaryd.model.past import by_column
 from canaryd.model.question import Failed, PastQuestion
 from tests.cluster.books import Mesh, at, milliseconds, write
 from tests.cluster.meshes import (
@@ -173,8 +174,9 @@ async def test_the_past_has_the_same_counts_as_the_tiles_of_then(
         latency=True,
     )
     async with told(tmp_path, version, mesh) as (_, metrics):
-        columns = await metrics.past(asked)
-        assert not isinstance(columns, Failed), columns
+        answer = await metrics.past(asked)
+        assert not isinstance(answer, Failed), answer
+        columns = by_column(answer)
         assert [column.end for column in columns] == [at(end) for end in tiles_of(mesh)]
         for column, end in zip(columns, tiles_of(mesh), strict=True):
             made = await tile(metrics, question(end, None))

@@ -10,7 +10,8 @@ import pytest
 
 from canaryd.decide.background import background
 from canaryd.model.gates import GRPC_GOOD
-from canaryd.model.tile import ALL, Background, Column, Row
+from canaryd.model.past import Column, by_series
+from canaryd.model.tile import ALL, Background, Row
 
 NOW = datetime(2030, 1, 1, 12, tzinfo=UTC)
 WINDOW = timedelta(seconds=10)
@@ -34,7 +35,7 @@ def told(
     warm_up: timedelta = timedelta(),
 ) -> Background:
     return background(
-        columns,
+        by_series(columns),
         primary="v1",
         canary="v2",
         served_since=served_since,

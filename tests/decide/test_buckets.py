@@ -13,8 +13,9 @@ from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.engine import decide
 from canaryd.decide.weigh import take_in
 from canaryd.model.answered import Answered
+from canaryd.model.past import Column, by_series
 from canaryd.model.status import HoldReason, Phase, Status, Verdict
-from canaryd.model.tile import ALL, Background, Column, Edge, Row, Tile
+from canaryd.model.tile import ALL, Background, Edge, Row, Tile
 from canaryd.wire.status import parse_status, render_status
 from tests.decide.build import T0, at_step, held, sec, started, weights
 from tests.decide.counted import (
@@ -103,7 +104,7 @@ def test_the_last_hour_tells_which_edges_there_are() -> None:
     rows = (Row("a", "a-1", 5, edge=50.0), Row("a", "a-1", 9, edge=ALL), Row("a", "a-1", 9, "200"))
     more = (*rows, Row("a", "a-2", 4, edge=75.0), Row("a", "a-2", 4, edge=ALL))
     found = background(
-        [Column(after(10), rows), Column(after(20), more)],
+        by_series([Column(after(10), rows), Column(after(20), more)]),
         primary="a",
         canary="b",
         served_since=T0 - sec(60),

@@ -86,6 +86,27 @@ def test_the_first_notice_is_number_one_and_the_last_twenty_are_kept() -> None:
     assert [notice.seq for notice in notices] == list(range(6, KEPT_NOTICES + 6))
 
 
+def test_of_earlier_rollouts_only_the_ends_stay_once_everybody_has_heard() -> None:
+    reasons = ("TakenOver", "RolloutStarted", "StepEntered", "CheckFailed", "RolledBack")
+    earlier = tuple(
+        replace(TOLD, seq=seq, reason=reason, rollout=None if reason == "TakenOver" else "old")
+        for seq, reason in enumerate(reasons, 1)
+    )
+    alerts = (Alert("ops", Severity.INFO, Key("demo", "slack")),)
+    snap = at_step(spec=a_spec(alerts=alerts), status={"notices": earlier})
+    begun = Decision(status=snap.status, tidings=(Tidings("RolloutStarted", "…", rollout="new"),))
+
+    def left(decision: Decision, **delivered: int) -> list[int]:
+        return [notice.seq for notice in after(snap, decision, delivered=delivered).notices]
+
+    assert left(begun, events=5, ops=5) == [1, 5, 6]
+    assert left(begun, events=5, ops=3) == [1, 4, 5, 6]
+    assert left(begun, events=1, ops=5) == [1, 2, 3, 4, 5, 6]
+    assert left(Decision(status=snap.status), events=5, ops=5) == [1, 2, 3, 4, 5]
+    idle = Decision(status=snap.status, tidings=(Tidings("Stalled", "…"),))
+    assert left(idle, events=5, ops=5) == [1, 2, 3, 4, 5, 6]
+
+
 def test_the_end_of_a_rollout_knows_its_images_and_weight() -> None:
     snap = at_step(2, samples=answers())
     decision = decide(snap, LATER)

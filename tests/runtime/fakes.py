@@ -14,10 +14,11 @@ from canaryd.model.errors import CanarydError, NotFoundError
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.notice import Notice
+from canaryd.model.past import Column, Past, by_series
 from canaryd.model.question import Failed, PastQuestion, Question, ServerTime, TileQuestion
 from canaryd.model.snapshot import Sample
 from canaryd.model.status import Phase, Status
-from canaryd.model.tile import Column, Row, Tile
+from canaryd.model.tile import Row, Tile
 from canaryd.ports import Provider
 from canaryd.runtime.store import Store
 from canaryd.wire import watch, workload
@@ -125,10 +126,10 @@ class Metrics:
         trouble = self.trouble
         return {q.key: trouble or a_tile(q, time) for q in questions}
 
-    async def past(self, question: PastQuestion) -> tuple[Column, ...] | Failed:
+    async def past(self, question: PastQuestion) -> Past | Failed:
         self.looked_back.append(question)
         await self.gate.wait()
-        return self.trouble or self.columns
+        return self.trouble or by_series(self.columns)
 
     async def time(self, sample: TileQuestion) -> ServerTime | Failed:
         self.timed.append(sample)

@@ -7,8 +7,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from canaryd.model.answered import Answered
+from canaryd.model.past import Column
 from canaryd.model.question import Failed
-from canaryd.model.tile import Background, Column, Row
+from canaryd.model.tile import Background, Row
 from tests.runtime.counting import COUNT, TEN, World, a_world, at
 from tests.runtime.fakes import KEY, START, Metrics
 

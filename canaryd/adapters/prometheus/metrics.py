@@ -14,9 +14,10 @@ from canaryd.adapters.prometheus.session import Server
 from canaryd.adapters.prometheus.threads import Share, Threads
 from canaryd.model.answered import Answered
 from canaryd.model.names import Key
+from canaryd.model.past import Past
 from canaryd.model.question import Failed, PastQuestion, Question, ServerTime, TileQuestion
 from canaryd.model.snapshot import Sample
-from canaryd.model.tile import Column, Tile
+from canaryd.model.tile import Tile
 from canaryd.ports import Clock
 
 DEADLINE = timedelta(seconds=10)
@@ -72,7 +73,7 @@ class PrometheusMetrics:
         await counting.ask(questions, time=time)
         return counting.told
 
-    async def past(self, question: PastQuestion) -> tuple[Column, ...] | Failed:
+    async def past(self, question: PastQuestion) -> Past | Failed:
         """`span / window` columns, oldest first; never raises."""
         return await past.past(self._client, question)
 

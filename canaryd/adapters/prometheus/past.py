@@ -7,10 +7,9 @@ all that it ever did before, as a new series counts whole.
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from canaryd.adapters.prometheus.answers import Reading, Trouble, nonsense, number, opened
@@ -20,30 +19,34 @@ from canaryd.adapters.prometheus.session import Reply
 from canaryd.adapters.prometheus.tile_answers import row_of, text
 from canaryd.adapters.prometheus.tiles import BUCKETS, CODES, POD, REQUESTS, growth, selector
 from canaryd.model.answered import Answered
+from canaryd.model.past import Outcome, Past, told
 from canaryd.model.query import promql_duration
 from canaryd.model.question import Failed, PastQuestion
-from canaryd.model.tile import Column, Row
 
 MOST_COLUMNS = 11_000
 """Prometheus gives no more points per series."""
 
-_Columns = dict[datetime, list[Row]]
+_Table = dict[Outcome, list[float | None]]
+"""Counts by outcome, column by column; None where the pod was not there throughout."""
 
 
-async def past(client: Client, question: PastQuestion) -> tuple[Column, ...] | Failed:
-    """Return the columns, oldest first; one without rows says that no pod was there throughout."""
+async def past(client: Client, question: PastQuestion) -> Past | Failed:
+    """Return the past slice by slice; one in which no pod was there throughout has no counts."""
     every = question.window
     count = question.span // every
     if count < 1:
-        return ()
-    columns: _Columns = {question.end - back * every: [] for back in reversed(range(count))}
+        return Past()
+    ends = tuple(question.end - back * every for back in reversed(range(count)))
+    table: _Table = {}
     metrics = [(REQUESTS, CODES), *([(BUCKETS, f"{POD}, le")] if question.latency else [])]
     for metric, by in metrics:
         query = _query(question, metric, by)
-        trouble = await _fill(columns, client, query, question, count)
+        trouble = await _fill(table, client, query, question, ends)
         if trouble is not None:
             return Failed(trouble.reading.answered, trouble.reading.detail)
-    return tuple(Column(end, tuple(rows)) for end, rows in columns.items())
+    for counts in table.values():
+        counts.extend([None] * (count - len(counts)))
+    return Past(ends, told(table.items()))
 
 
 def _query(question: PastQuestion, metric: str, by: str) -> str:
@@ -57,35 +60,32 @@ def _query(question: PastQuestion, metric: str, by: str) -> str:
 
 
 async def _fill(
-    columns: _Columns, client: Client, query: str, question: PastQuestion, count: int
+    table: _Table,
+    client: Client,
+    query: str,
+    question: PastQuestion,
+    ends: Sequence[datetime],
+    *,
+    first: int = 0,
 ) -> Trouble | None:
-    """Ask for the last `count` columns before the question's end, in parts if it is too much."""
-    every = question.window
-    if count > MOST_COLUMNS:
-        return await _in_two(columns, client, query, question, count)
-    first = question.end - (count - 1) * every
-    ends = [first + number * every for number in range(count)]
-    inquiry = Inquiry(query, question.end, (count - 1) * every, every)
-    result = await client.ask(inquiry, lambda reply: _read(reply, question, ends))
-    if isinstance(result, Trouble):
-        if result.too_much and count > 1:
-            return await _in_two(columns, client, query, question, count)
-        return result
-    for end, rows in result.items():
-        columns[end] += rows
-    return None
+    """Ask for the columns from `first` on to the end of `ends`, in parts if it is too much."""
+    count = len(ends) - first
+    if count <= MOST_COLUMNS:
+        span = Inquiry(query, ends[-1], (count - 1) * question.window, question.window)
+        result = await client.ask(span, lambda reply: _read(reply, question, ends[first:]))
+        if not isinstance(result, Trouble):
+            for outcome, counts in result.items():
+                whole = table.setdefault(outcome, [None] * first)
+                whole.extend([*[None] * (first - len(whole)), *counts])
+            return None
+        if not result.too_much or count == 1:
+            return result
+    late = len(ends) - count // 2
+    trouble = await _fill(table, client, query, question, ends[:late], first=first)
+    return trouble or await _fill(table, client, query, question, ends, first=late)
 
 
-async def _in_two(
-    columns: _Columns, client: Client, query: str, question: PastQuestion, count: int
-) -> Trouble | None:
-    late = count // 2
-    early = replace(question, end=question.end - late * question.window)
-    trouble = await _fill(columns, client, query, early, count - late)
-    return trouble or await _fill(columns, client, query, question, late)
-
-
-def _read(reply: Reply, question: PastQuestion, ends: Sequence[datetime]) -> _Columns | Trouble:
+def _read(reply: Reply, question: PastQuestion, ends: Sequence[datetime]) -> _Table | Trouble:
     answer = opened(reply)
     if isinstance(answer, Trouble):
         return answer
@@ -93,40 +93,60 @@ def _read(reply: Reply, question: PastQuestion, ends: Sequence[datetime]) -> _Co
         return Trouble(Reading(Answered.NO_DATA, detail=answer.reservation))
     if answer.kind != "matrix" or not isinstance(answer.result, list):
         return nonsense()
-    columns: _Columns = {end: [] for end in ends}
-    lines: Iterable[Any] = answer.result
+    answered: Iterable[Any] = answer.result
     try:
-        for line in lines:
-            _take(columns, line, question, ends)
+        lines = [
+            (_outcome(line["metric"]), _counts(line["values"], ends, question.window))
+            for line in answered
+            if _asked_for(line["metric"], question)
+        ]
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         return nonsense()
-    return {end: _unambiguous(rows) for end, rows in columns.items()}
+    table = dict(lines)
+    if len(table) < len(lines):
+        _leave_out_doubtful(table, lines)
+    return table
 
 
-def _take(
-    columns: _Columns, line: Mapping[str, Any], question: PastQuestion, ends: Sequence[datetime]
-) -> None:
-    """Sort one series' values into the columns; raises what nonsense raises."""
-    labels: Mapping[str, str] = line["metric"]
-    mine = labels[NAMESPACE] == question.namespace and labels[WORKLOAD] in question.workloads
-    if not mine:
-        return
-    first, step = ends[0].timestamp(), question.window.total_seconds()
+def _asked_for(labels: Mapping[str, str], question: PastQuestion) -> bool:
+    return labels[NAMESPACE] == question.namespace and labels[WORKLOAD] in question.workloads
+
+
+def _outcome(labels: Mapping[str, str]) -> Outcome:
     row = row_of(labels, text(labels, "pod"), 0)
-    for point in line["values"]:
+    return row.workload, row.pod, row.code, row.grpc, row.edge
+
+
+def _counts(
+    points: Sequence[Any], ends: Sequence[datetime], window: timedelta
+) -> list[float | None]:
+    """Sort one series' values into the columns; raises what nonsense raises."""
+    first, step = ends[0].timestamp(), window.total_seconds()
+    counts: list[float | None] = [None] * len(ends)
+    for point in points:
         count = number(point)
         if not 0 <= count < math.inf:
             raise ValueError(count)
         place = round((point[0] - first) / step)
         if not 0 <= place < len(ends):
             raise IndexError(place)
-        columns[ends[place]].append(replace(row, count=count))
+        counts[place] = count
+    return counts
 
 
-def _unambiguous(rows: list[Row]) -> list[Row]:
-    """Leave out pods one of whose counts stands there twice, as edges after an upgrade do."""
-    often = Counter((row.workload, row.pod, row.code, row.grpc, row.edge) for row in rows)
-    if len(often) == len(rows):
-        return rows
-    doubtful = {place[:2] for place, times in often.items() if times > 1}
-    return [row for row in rows if (row.workload, row.pod) not in doubtful]
+def _leave_out_doubtful(
+    table: _Table, lines: Iterable[tuple[Outcome, Sequence[float | None]]]
+) -> None:
+    """Leave pods out of columns that say a count of theirs twice, as edges after an upgrade do."""
+    twice: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
+    seen: defaultdict[Outcome, set[int]] = defaultdict(set)
+    for outcome, counts in lines:
+        here = {place for place, count in enumerate(counts) if count is not None}
+        twice[outcome[:2]] |= seen[outcome] & here
+        seen[outcome] |= here
+        whole = table[outcome]
+        for place in here:
+            whole[place] = counts[place]
+    for outcome, counts in table.items():
+        for place in twice[outcome[:2]]:
+            counts[place] = None
