@@ -54,19 +54,19 @@ def query(group: tiles.Group) -> str:
     parts = {
         SEEN: f"max by ({tiles.POD}) (timestamp({seen}))",
         PEAK: f"sum by ({tiles.POD}) (max_over_time({series}[{since}]))",
-        tiles.COUNTS: f"sum by ({tiles.CODES}) ({series})",
     }
     if first.warm_up:
         earlier = promql_duration(first.warm_up)
         parts[tiles.WARM] = f"group by ({tiles.POD}) ({seen} offset {earlier})"
+    large = {tiles.COUNTS: f"sum by ({tiles.CODES}) ({series})"}
     if group.edges is None or group.edges:
         timed, every = (
             f"{tiles.BUCKETS}{{{chosen}{tiles.only(edges)}}}"
             for edges in (group.edges, frozenset({inf}))
         )
         parts[TIMED_PEAK] = f"sum by ({tiles.POD}) (max_over_time({every}[{since}]))"
-        parts[tiles.TIMED] = f"sum by ({tiles.POD}, le) ({timed})"
-    return tiles.joined(parts | tiles.unattributed(group, series))
+        large[tiles.TIMED] = f"sum by ({tiles.POD}, le) ({timed})"
+    return tiles.joined(parts | large | tiles.unattributed(group, series))
 
 
 def read(reply: Reply, *, start: datetime, end: datetime) -> Found | Trouble:
