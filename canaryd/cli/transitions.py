@@ -40,9 +40,10 @@ class Transitions:
         """What is new in this status."""
         fresh = [notice for notice in status.notices if notice.seq > self._seq]
         lines = lines_of(fresh)
-        if fresh and fresh[0].seq > self._seq + 1:
-            missed = fresh[0].seq - self._seq - 1
-            gap = f"{missed} transitions happened while nobody looked"
+        missed = _newest(status) - self._seq - len(fresh)
+        if fresh and missed > 0:
+            many = "transitions" if missed > 1 else "transition"
+            gap = f"{missed} {many} happened while nobody looked"
             lines.insert(0, Line(fresh[0].at, "Missed", gap, Severity.WARN))
         self._seq = _newest(status)
         return [*lines, *self._hold_line(status, fresh), *self._problem_line(status)]

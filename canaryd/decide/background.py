@@ -44,7 +44,7 @@ def background(
     beside = [n for column in zip(*(pod.here for pod in pods), strict=True) if (n := sum(column))]
     # Pods that hardly ever served side by side cannot be compared: they are one pod then, which is
     # compared with itself.
-    alone = 2 * sum(n > 1 for n in beside) < len(beside)
+    pooled = 2 * sum(n > 1 for n in beside) < len(beside)
     seconds = window.total_seconds()
     requests = sum(sum(pod.requests) for pod in pods)
     failed, asked = [pod.errors for pod in pods], [pod.requests for pod in pods]
@@ -52,14 +52,14 @@ def background(
         asked_at=asked_at,
         pods=max(beside[-3:], default=0),
         pod_hours=sum(beside) * seconds / 3600,
-        errors=_unevenness(failed, asked, alone=alone),
-        edges=_edges(pods, alone=alone),
+        errors=_unevenness(failed, asked, pooled=pooled),
+        edges=_edges(pods, pooled=pooled),
         rate=requests / (len(beside) * seconds) if beside else 0.0,
         buckets=tuple(sorted({edge for pod in pods for edge in pod.below} - {ALL})),
     )
 
 
-def _edges(pods: Sequence[Track], *, alone: bool) -> tuple[Edge, ...]:
+def _edges(pods: Sequence[Track], *, pooled: bool) -> tuple[Edge, ...]:
     """Tell of the edges whose tail tells, and always of the first one beyond them."""
     timed = [pod.timed for pod in pods]
     total = sum(map(sum, timed))
@@ -76,15 +76,15 @@ def _edges(pods: Sequence[Track], *, alone: bool) -> tuple[Edge, ...]:
         tail = sum(map(sum, slow)) / total
         if tail > MOST_TAIL:
             continue
-        told.append(Edge(edge, _unevenness(slow, timed, alone=alone), tail))
+        told.append(Edge(edge, _unevenness(slow, timed, pooled=pooled), tail))
         if tail < LEAST_TAIL:
             break
     return tuple(told[-MOST_EDGES:])
 
 
-def _unevenness(failed: Table, asked: Table, *, alone: bool) -> float:
-    """Dispersion between pods; between times of all of them together, if they are `alone`."""
-    if alone:
+def _unevenness(failed: Table, asked: Table, *, pooled: bool) -> float:
+    """Dispersion between pods; between times of all of them together, if they are `pooled`."""
+    if pooled:
         return dispersion([_together(failed)], [_together(asked)])
     return dispersion(failed, asked)
 

@@ -56,17 +56,17 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The columns from `first` to before `last` in which a workload served, and where they go."""
+    """The columns from `first` to before `end` in which a workload served, and where they go."""
 
     first: int
-    last: int
+    end: int
     place: int
     length: int
     """How many columns there are in all."""
 
     def cut(self, every: Sequence[Value], empty: Value) -> list[Value]:
         """The values of these columns in their place; `empty` in all others."""
-        part = every[self.first : self.last]
+        part = every[self.first : self.end]
         rest = self.length - self.place - len(part)
         return [*[empty] * self.place, *part, *[empty] * rest]
 
@@ -139,6 +139,7 @@ def warm(here: Sequence[bool], cold: int) -> list[bool]:
 def _track(
     every: Iterable[Series], stretch: Stretch, here: list[bool], good: frozenset[str]
 ) -> Track:
+    """Add up one pod's series, in the columns in which it counts."""
     none = [0.0] * stretch.length
     track = Track(here, none, none)
     for series in every:

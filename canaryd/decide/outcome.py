@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
-from canaryd.model.notice import ENDS, KEPT_NOTICES, Notice, Tidings
+from canaryd.model.notice import EARLIER_NOTICES, KEPT_NOTICES, OUTLIVES, Notice, Tidings
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import (
     Condition,
@@ -71,14 +71,12 @@ def number(
 
 
 def kept(notices: Sequence[Notice], heard: int) -> tuple[Notice, ...]:
-    """The last rollout's, how earlier ones ended, and what some receiver has yet to hear of."""
+    """The last rollout's, what some receiver has yet to hear, and a few that still matter."""
     last = next((one.rollout for one in reversed(notices) if one.rollout is not None), None)
-    stay = [
-        one
-        for one in notices
-        if one.rollout in (None, last) or one.reason in ENDS or one.seq > heard
-    ]
-    return tuple(stay[-KEPT_NOTICES:])
+    earlier = [one for one in notices if one.rollout != last and one.seq <= heard]
+    matter = [one for one in earlier if one.rollout is None or one.reason in OUTLIVES]
+    gone = {one.seq for one in earlier} - {one.seq for one in matter[-EARLIER_NOTICES:]}
+    return tuple(one for one in notices if one.seq not in gone)[-KEPT_NOTICES:]
 
 
 def notice(

@@ -48,7 +48,13 @@ KEPT_NOTICES = 20
 """At most so many transitions stand in the status: history and outbox in one."""
 
 ENDS = frozenset({"Promoted", "RolledBack", "Aborted", "Superseded", "RejectedRevision"})
-"""The notices that tell how a rollout ended; of earlier rollouts nothing else stays.
+"""The notices that tell how a rollout ended."""
+
+EARLIER_NOTICES = 5
+"""At most so many stay of what was before the last rollout and everybody has heard.
 
 Each patch says the whole list, and a notice costs the API server half a millisecond of it.
 """
+
+OUTLIVES = ENDS | {"ServingSlotChanged"}
+"""What still matters of a rollout when the next one has begun."""

@@ -16,7 +16,7 @@ Outcome: TypeAlias = tuple[str, str, str, str, float | None]
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """How often one pod gave one outcome in each slice; None where it was not there throughout."""
+    """How often one pod gave one outcome, by slice; None where that is not known for all of it."""
 
     outcome: Outcome
     counts: Sequence[float | None]
@@ -63,7 +63,7 @@ def by_series(columns: Sequence[Column]) -> Past:
     ):
         counts = table.setdefault(outcome_of(row), [None] * len(columns))
         counts[place] = (counts[place] or 0.0) + row.count
-    return Past(tuple(column.end for column in columns), told(table.items()))
+    return Past(tuple(column.end for column in columns), series_of(table.items()))
 
 
 def outcome_of(row: Row) -> Outcome:
@@ -71,6 +71,6 @@ def outcome_of(row: Row) -> Outcome:
     return row.workload, row.pod, row.code, row.grpc, row.edge
 
 
-def told(table: Iterable[tuple[Outcome, Sequence[float | None]]]) -> tuple[Series, ...]:
+def series_of(table: Iterable[tuple[Outcome, Sequence[float | None]]]) -> tuple[Series, ...]:
     """Series of what was counted by outcome."""
     return tuple(Series(outcome, counts) for outcome, counts in table)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import random
 from asyncio import TaskGroup
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from datetime import timedelta
 from weakref import WeakValueDictionary
@@ -104,6 +104,8 @@ class Outbox:
         if box is None or status is None:
             return
         box.since = None
+        for name in box.delivered.keys() - self._receive(key):
+            del box.delivered[name]  # named again one day it begins anew, as in the status
         for name in (EVENTS, *(alert.name for alert in self._alerts(key))):
             if (key, name) not in self._lanes and self._next(key, name, status) is not None:
                 self._lanes.add((key, name))
@@ -128,10 +130,20 @@ class Outbox:
         canary = self._store.canaries.get(key)
         return () if canary is None or isinstance(canary.spec, Problem) else canary.spec.alerts
 
+    def _receive(self, key: Key) -> Set[str]:
+        """The names that deliveries are remembered for: all, while a spec cannot be read."""
+        canary, box = self._store.canaries.get(key), self._box(key)
+        if canary is None or box is None:
+            return frozenset()
+        kept = box.delivered.keys() if isinstance(canary.spec, Problem) else frozenset[str]()
+        return {EVENTS, *kept, *(alert.name for alert in self._alerts(key))}
+
+    def _got(self, key: Key, name: str, status: Status) -> int:
+        """The number of the last notice that a receiver got; 0 if that is not known."""
+        return max(self.delivered(key).get(name, 0), status.delivered.get(name, 0))
+
     def _next(self, key: Key, name: str, status: Status) -> Notice | None:
-        box = self._box(key)
-        known = box.delivered.get(name, 0) if box is not None else 0
-        got = max(known, status.delivered.get(name, 0))
+        got = self._got(key, name, status)
         waiting = [notice for notice in status.notices if notice.seq > got]
         if name == EVENTS:
             oldest = self._clock.now() - EVENT_AGE
@@ -147,7 +159,8 @@ class Outbox:
                 notice = None if status is None else self._next(key, name, status)
                 if notice is None or (alert is None and name != EVENTS):
                     return
-                self._count_lost(key, name, notice, alert)
+                if not failures and status is not None and alert is not None:
+                    self._count_lost(key, notice, alert, self._got(key, name, status))
                 uid = self._store.canaries[key].uid
                 wait = await self._try(key, name, notice, alert, failures + 1)
                 if wait is None:
@@ -199,17 +212,16 @@ class Outbox:
 
     def _mark(self, key: Key, uid: str, name: str, seq: int) -> None:
         box = self._box(key)
-        if box is None or box.uid != uid:
-            return  # it was made anew meanwhile: the notice was of the old one
+        if box is None or box.uid != uid or name not in self._receive(key):
+            return  # it was made anew meanwhile, and the notice was of the old one, or is not named
         box.delivered[name] = seq
         if name != EVENTS and box.since is None:
             box.since = self._clock.monotonic()
 
-    def _count_lost(self, key: Key, name: str, notice: Notice, alert: Alert | None) -> None:
-        got = self.delivered(key).get(name, 0)
-        lost = notice.seq - got - 1 if got and name != EVENTS else 0
+    def _count_lost(self, key: Key, notice: Notice, alert: Alert, got: int) -> None:
+        lost = notice.seq - got - 1 if got else 0
         if lost > 0:
-            log.warning("notices lost", canary=str(key), receiver=name, lost=lost)
+            log.warning("notices lost", canary=str(key), receiver=alert.name, lost=lost)
             for _ in range(lost):
                 self._count(alert, delivered=False)
 

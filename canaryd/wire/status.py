@@ -87,7 +87,8 @@ class CanaryStatus(StatusPart):
         description="Kubernetes conditions: Ready, Promoted, Reconciling, Stalled and more.",
     )
     notices: Annotated[list[NoticeStatus], Field(max_length=50)] = Field(
-        default=[], description="The last transitions, oldest first."
+        default=[],
+        description="The last rollout's transitions and a few from before it, oldest first.",
     )
     delivered: Annotated[dict[str, int], Field(max_length=50)] = Field(
         default={}, description="The number of the last notice that each receiver has got."

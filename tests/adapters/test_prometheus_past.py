@@ -94,16 +94,72 @@ async def test_times_are_asked_for_only_where_they_are_wanted() -> None:
         assert "le) (" in server.heard[2].form["query"]
 
 
-async def test_a_pod_with_an_edge_in_two_spellings_is_left_out() -> None:
+def lines(*every: tuple[dict[str, str], dict[int, str]]) -> Behaviour:
+    """Series of these labels besides the usual, with values at so many seconds before the end."""
     result = [
-        {"metric": {**LABELS, "pod": pod, "le": le}, "values": [[NOW, "9"]]}
-        for pod, le in (("a", "50"), ("a", "50.0"), ("b", "50"))
+        {"metric": {**LABELS, **labels}, "values": [[NOW - ago, text] for ago, text in at.items()]}
+        for labels, at in every
     ]
-    told = await past(
-        json({"status": "success", "data": {"resultType": "matrix", "result": result}})
-    )
+    return json({"status": "success", "data": {"resultType": "matrix", "result": result}})
+
+
+async def timed(*every: tuple[dict[str, str], dict[int, str]]) -> list[list[tuple[str, float]]]:
+    """Pod and count of the rows of each column, of an answer about buckets."""
+    told = await past(lines(), lines(*every), question=asked(latency=True))
     assert not isinstance(told, Failed)
-    assert [row.pod for row in by_column(told)[-1].rows] == ["b"]
+    return [[(row.pod, row.count) for row in column.rows] for column in by_column(told)]
+
+
+async def test_a_pod_with_an_edge_in_two_spellings_is_left_out() -> None:
+    a, also_a, b = ({"pod": pod, "le": le} for pod, le in (("a", "50"), ("a", "50.0"), ("b", "50")))
+    columns = await timed((a, {10: "8", 0: "9"}), (also_a, {0: "9"}), (b, {0: "9"}))
+    assert columns == [[], [], [("a", 8.0)], [("b", 9.0)]]
+
+
+async def test_an_edge_that_is_spelt_otherwise_since_an_upgrade_is_the_same() -> None:
+    early, late = ({"pod": "a", "le": le} for le in ("1", "1.0"))
+    columns = await timed((early, {30: "5", 20: "6"}), (late, {10: "7", 0: "8"}))
+    assert columns == [[("a", 5.0)], [("a", 6.0)], [("a", 7.0)], [("a", 8.0)]]
+
+
+async def test_requests_and_their_times_stand_beside_each_other() -> None:
+    requests = lines(({"pod": "a"}, {10: "8", 0: "9"}))
+    times = lines(({"pod": "a", "le": "50"}, {0: "4"}), ({"pod": "b", "le": "50"}, {10: "3"}))
+    told = await past(requests, times, question=asked(latency=True))
+    assert not isinstance(told, Failed)
+    rows = [[(row.pod, row.edge, row.count) for row in column.rows] for column in by_column(told)]
+    assert rows[2:] == [[("a", None, 8.0), ("b", 50.0, 3.0)], [("a", None, 9.0), ("a", 50.0, 4.0)]]
+
+
+async def test_a_pod_that_is_only_in_one_of_the_parts_is_there_in_its_columns() -> None:
+    script = (
+        refused(422, "too many samples"),
+        lines(({"pod": "early"}, {30: "1"}), ({"pod": "both"}, {20: "2"})),
+        lines(({"pod": "late"}, {10: "3"}), ({"pod": "both"}, {0: "4"})),
+    )
+    told = await past(*script)
+    assert not isinstance(told, Failed)
+    columns = [[(row.pod, row.count) for row in column.rows] for column in by_column(told)]
+    assert columns == [[("early", 1.0)], [("both", 2.0)], [("late", 3.0)], [("both", 4.0)]]
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        (lines(({}, {0: "1"})), lines(({}, {0: "1"}))),
+        (lines(({"le": "50"}, {0: "1"})), lines(({"le": "50"}, {0: "1"}))),
+    ],
+)
+async def test_a_server_that_answers_both_questions_alike_is_told_so(
+    script: tuple[Behaviour, ...],
+) -> None:
+    told = await past(*script, question=asked(latency=True))
+    assert isinstance(told, Failed)
+    assert told.detail
+
+
+async def test_a_series_that_says_an_instant_twice_is_nonsense() -> None:
+    assert isinstance(await past(matrix([NOW, "5"], [NOW, "7"])), Failed)
 
 
 BAD_POINTS: list[object] = [

@@ -119,6 +119,16 @@ FOLLOWED: list[Case] = [
         "StepEntered of new-rev",
     ),
     (
+        "what is no longer told afterwards is counted",
+        [
+            becomes(STARTED),
+            unwatched(replace(PROMOTED, notices=(*STEPPING.notices, notice(5, "Promoted")))),
+        ],
+        (),
+        0,
+        "1 transition happened while nobody looked",
+    ),
+    (
         "a Canary that is created anew goes on",
         [becomes(STARTED), FakeApi.cut, becomes(PROMOTED, uid="u2")],
         (),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from asyncio import TaskGroup
+from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
@@ -27,7 +29,12 @@ def told(*severities: Severity) -> Status:
     return Status(notices=notices, delivered={"events": 0, "ops": 0})
 
 
-async def deliver(status: Status, ops: Receiver, events: Receiver | None = None) -> Outbox:
+async def deliver(
+    status: Status,
+    ops: Receiver,
+    events: Receiver | None = None,
+    meter: Meter | None = None,
+) -> Outbox:
     clock = HandClock()
     known = store(clock)
     known.apply(watch.CANARIES, canary(status))
@@ -37,7 +44,7 @@ async def deliver(status: Status, ops: Receiver, events: Receiver | None = None)
             receivers=ops,
             events=events or Receiver(),
             clock=clock,
-            meter=Meter(),
+            meter=meter or Meter(),
             tasks=tasks,
         )
         outbox.offer(KEY)
@@ -130,3 +137,41 @@ async def test_what_was_not_told_is_still_counted_while_an_alert_cannot_be_read(
     await outbox.sweep()
     await outbox.sweep()
     assert failed in meters.render()
+
+
+async def test_what_could_not_be_kept_until_a_restart_is_counted_once_as_lost() -> None:
+    (one,) = told(Severity.WARN).notices
+    notices = tuple(replace(one, seq=seq) for seq in (5, 6))
+    meter = Meter()
+    ops = Receiver(ThrottledError("busy", retry_after=timedelta(0)))
+    await deliver(Status(notices=notices, delivered={"events": 6, "ops": 2}), ops, meter=meter)
+    assert ops.got == [5, 6]
+    assert [delivered for _, delivered in meter.notices] == [False, False, True, True]
+
+
+async def test_an_alert_that_is_named_again_begins_with_what_comes_and_has_lost_nothing() -> None:
+    clock, meter, ops = HandClock(), Meter(), Receiver()
+    known = store(clock)
+
+    def stands(version: int, *numbers: int, alerts: bool = True, **delivered: int) -> None:
+        (one,) = told(Severity.WARN).notices
+        notices = tuple(replace(one, seq=seq) for seq in numbers)
+        found = canary(Status(notices=notices, delivered=delivered), version=version)
+        spec = msgspec.json.decode(found.spec)
+        if not alerts:
+            spec["analysis"].pop("alerts")
+        found.spec = msgspec.Raw(msgspec.json.encode(spec))
+        known.apply(watch.CANARIES, found)
+        outbox.offer(KEY)
+
+    async with TaskGroup() as tasks:
+        outbox = Outbox(
+            store=known, receivers=ops, events=Receiver(), clock=clock, meter=meter, tasks=tasks
+        )
+        stands(1, 1, 2, ops=0)
+        while len(ops.got) < 2:  # noqa: ASYNC110 - a turn of the loop, no time
+            await asyncio.sleep(0)
+        stands(2, 1, 2, 3, 4, alerts=False)
+        stands(3, 2, 8, 9, 10, ops=8)
+    assert (ops.got, outbox.delivered(KEY)["ops"]) == ([1, 2, 9, 10], 10)
+    assert meter.notices == [("demo/slack", True)] * 4

@@ -74,7 +74,7 @@ class PrometheusMetrics:
         return counting.told
 
     async def past(self, question: PastQuestion) -> Past | Failed:
-        """`span / window` columns, oldest first; never raises."""
+        """What pods counted, in `span / window` slices; never raises."""
         return await past.past(self._client, question)
 
     async def time(self, sample: TileQuestion) -> ServerTime | Failed:

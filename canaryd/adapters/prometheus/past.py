@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -19,15 +20,36 @@ from canaryd.adapters.prometheus.session import Reply
 from canaryd.adapters.prometheus.tile_answers import row_of, text
 from canaryd.adapters.prometheus.tiles import BUCKETS, CODES, POD, REQUESTS, growth, selector
 from canaryd.model.answered import Answered
-from canaryd.model.past import Outcome, Past, told
+from canaryd.model.past import Outcome, Past, outcome_of, series_of
 from canaryd.model.query import promql_duration
 from canaryd.model.question import Failed, PastQuestion
+from canaryd.model.tile import PodName
 
 MOST_COLUMNS = 11_000
 """Prometheus gives no more points per series."""
 
 _Table = dict[Outcome, list[float | None]]
 """Counts by outcome, column by column; None where the pod was not there throughout."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """One metric's past: `timed` are counts by bucket edge, else by outcome."""
+
+    question: PastQuestion
+    timed: bool
+
+    def query(self) -> str:
+        """The range query, a column a step."""
+        metric, by = (BUCKETS, f"{POD}, le") if self.timed else (REQUESTS, CODES)
+        question = self.question
+        workloads = ((question.namespace, workload) for workload in question.workloads)
+        series = f"{metric}{{{selector(question.reporter, workloads)}}}"
+        window = promql_duration(question.window)
+        return (
+            f"sum by ({by}) ({growth(series, window)})"
+            f" and on ({POD}) group by ({POD}) ({series} offset {window})"
+        )
 
 
 async def past(client: Client, question: PastQuestion) -> Past | Failed:
@@ -38,41 +60,23 @@ async def past(client: Client, question: PastQuestion) -> Past | Failed:
         return Past()
     ends = tuple(question.end - back * every for back in reversed(range(count)))
     table: _Table = {}
-    metrics = [(REQUESTS, CODES), *([(BUCKETS, f"{POD}, le")] if question.latency else [])]
-    for metric, by in metrics:
-        query = _query(question, metric, by)
-        trouble = await _fill(table, client, query, question, ends)
+    for timed in (False, True) if question.latency else (False,):
+        trouble = await _fill(table, client, _Wanted(question, timed), ends)
         if trouble is not None:
             return Failed(trouble.reading.answered, trouble.reading.detail)
     for counts in table.values():
         counts.extend([None] * (count - len(counts)))
-    return Past(ends, told(table.items()))
-
-
-def _query(question: PastQuestion, metric: str, by: str) -> str:
-    workloads = ((question.namespace, workload) for workload in question.workloads)
-    series = f"{metric}{{{selector(question.reporter, workloads)}}}"
-    window = promql_duration(question.window)
-    return (
-        f"sum by ({by}) ({growth(series, window)})"
-        f" and on ({POD}) group by ({POD}) ({series} offset {window})"
-    )
+    return Past(ends, series_of(table.items()))
 
 
 async def _fill(
-    table: _Table,
-    client: Client,
-    query: str,
-    question: PastQuestion,
-    ends: Sequence[datetime],
-    *,
-    first: int = 0,
+    table: _Table, client: Client, wanted: _Wanted, ends: Sequence[datetime], *, first: int = 0
 ) -> Trouble | None:
     """Ask for the columns from `first` on to the end of `ends`, in parts if it is too much."""
-    count = len(ends) - first
+    count, window = len(ends) - first, wanted.question.window
     if count <= MOST_COLUMNS:
-        span = Inquiry(query, ends[-1], (count - 1) * question.window, question.window)
-        result = await client.ask(span, lambda reply: _read(reply, question, ends[first:]))
+        inquiry = Inquiry(wanted.query(), ends[-1], (count - 1) * window, window)
+        result = await client.ask(inquiry, lambda reply: _read(reply, wanted, ends[first:]))
         if not isinstance(result, Trouble):
             for outcome, counts in result.items():
                 whole = table.setdefault(outcome, [None] * first)
@@ -81,11 +85,11 @@ async def _fill(
         if not result.too_much or count == 1:
             return result
     late = len(ends) - count // 2
-    trouble = await _fill(table, client, query, question, ends[:late], first=first)
-    return trouble or await _fill(table, client, query, question, ends, first=late)
+    trouble = await _fill(table, client, wanted, ends[:late], first=first)
+    return trouble or await _fill(table, client, wanted, ends, first=late)
 
 
-def _read(reply: Reply, question: PastQuestion, ends: Sequence[datetime]) -> _Table | Trouble:
+def _read(reply: Reply, wanted: _Wanted, ends: Sequence[datetime]) -> _Table | Trouble:
     answer = opened(reply)
     if isinstance(answer, Trouble):
         return answer
@@ -95,26 +99,28 @@ def _read(reply: Reply, question: PastQuestion, ends: Sequence[datetime]) -> _Ta
         return nonsense()
     answered: Iterable[Any] = answer.result
     try:
-        lines = [
-            (_outcome(line["metric"]), _counts(line["values"], ends, question.window))
+        return _merged(
+            (
+                _outcome(line["metric"], timed=wanted.timed),
+                _counts(line["values"], ends, wanted.question.window),
+            )
             for line in answered
-            if _asked_for(line["metric"], question)
-        ]
+            if _asked_for(line["metric"], wanted.question)
+        )
     except (KeyError, TypeError, ValueError, IndexError, AttributeError, OverflowError):
         return nonsense()
-    table = dict(lines)
-    if len(table) < len(lines):
-        _leave_out_doubtful(table, lines)
-    return table
 
 
 def _asked_for(labels: Mapping[str, str], question: PastQuestion) -> bool:
     return labels[NAMESPACE] == question.namespace and labels[WORKLOAD] in question.workloads
 
 
-def _outcome(labels: Mapping[str, str]) -> Outcome:
-    row = row_of(labels, text(labels, "pod"), 0)
-    return row.workload, row.pod, row.code, row.grpc, row.edge
+def _outcome(labels: Mapping[str, str], *, timed: bool) -> Outcome:
+    """What a line counts; raises what nonsense raises, as one of the other metric's is."""
+    outcome = outcome_of(row_of(labels, text(labels, "pod"), 0))
+    if timed is (outcome[-1] is None):
+        raise ValueError(outcome)
+    return outcome
 
 
 def _counts(
@@ -128,25 +134,28 @@ def _counts(
         if not 0 <= count < math.inf:
             raise ValueError(count)
         place = round((point[0] - first) / step)
-        if not 0 <= place < len(ends):
+        if not 0 <= place < len(ends) or counts[place] is not None:
             raise IndexError(place)
         counts[place] = count
     return counts
 
 
-def _leave_out_doubtful(
-    table: _Table, lines: Iterable[tuple[Outcome, Sequence[float | None]]]
-) -> None:
-    """Leave pods out of columns that say a count of theirs twice, as edges after an upgrade do."""
-    twice: defaultdict[tuple[str, str], set[int]] = defaultdict(set)
-    seen: defaultdict[Outcome, set[int]] = defaultdict(set)
+def _merged(lines: Iterable[tuple[Outcome, list[float | None]]]) -> _Table:
+    """Lines by what they count: two of the same, as of an edge in two spellings, one after another.
+
+    Pods are left out of columns that say a count of theirs twice, as edges after an upgrade do.
+    """
+    table: _Table = {}
+    twice: defaultdict[PodName, set[int]] = defaultdict(set)
     for outcome, counts in lines:
-        here = {place for place, count in enumerate(counts) if count is not None}
-        twice[outcome[:2]] |= seen[outcome] & here
-        seen[outcome] |= here
-        whole = table[outcome]
-        for place in here:
-            whole[place] = counts[place]
+        whole = table.setdefault(outcome, counts)
+        if whole is counts:
+            continue
+        for place, count in enumerate(counts):
+            if count is not None and whole[place] is not None:
+                twice[outcome[:2]].add(place)
+            whole[place] = whole[place] if count is None else count
     for outcome, counts in table.items():
-        for place in twice[outcome[:2]]:
+        for place in twice.get(outcome[:2], ()):
             counts[place] = None
+    return table

@@ -66,7 +66,7 @@ def query(group: tiles.Group) -> str:
         )
         parts[TIMED_PEAK] = f"sum by ({tiles.POD}) (max_over_time({every}[{since}]))"
         large[tiles.TIMED] = f"sum by ({tiles.POD}, le) ({timed})"
-    return tiles.joined(parts | large | tiles.unattributed(group, series))
+    return tiles.joined(parts | tiles.unattributed(group, series) | large)
 
 
 def read(reply: Reply, *, start: datetime, end: datetime) -> Found | Trouble:

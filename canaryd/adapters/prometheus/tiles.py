@@ -95,15 +95,15 @@ def exact(group: Group) -> str:
         KNOWN: f"group by ({POD}) (last_over_time({series}[{hour}] offset {window}))",
         AT_END: f"max by ({POD}) (timestamp({series}))",
         AT_START: f"max by ({POD}) (timestamp({series} offset {window}))",
-        COUNTS: f"sum by ({CODES}) ({growth(series, window)})",
     }
     if first.warm_up:
         earlier = promql_duration(first.window + first.warm_up)
         parts[WARM] = f"group by ({POD}) ({series} offset {earlier})"
+    large = {COUNTS: f"sum by ({CODES}) ({growth(series, window)})"}
     if group.edges is None or group.edges:
         timed = f"{BUCKETS}{{{chosen}{only(group.edges)}}}"
-        parts[TIMED] = f"sum by ({POD}, le) ({growth(timed, window)})"
-    return joined(parts | unattributed(group, series))
+        large[TIMED] = f"sum by ({POD}, le) ({growth(timed, window)})"
+    return joined(parts | unattributed(group, series) | large)
 
 
 def present(group: Group) -> str:
@@ -113,7 +113,7 @@ def present(group: Group) -> str:
 
 
 def joined(parts: Mapping[str, str]) -> str:
-    """Make one query of the parts, small ones first: whatever comes later is gone over again."""
+    """Make one query of the parts, small ones first: an `or` goes over all before it."""
     return " or ".join(
         f'label_replace({query}, "{PART}", "{part}", "", "")' for part, query in parts.items()
     )
