@@ -10,6 +10,8 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
+from sys import intern
 from typing import Any
 
 from canaryd.adapters.prometheus import tiles
@@ -127,12 +129,14 @@ def sane(seen: Seen, pod: str, value: float, *, below: float = math.inf) -> bool
 
 def row_of(labels: Mapping[str, str], pod: str, count: float) -> Row:
     """Make a row of a line's labels; raises KeyError, TypeError or ValueError."""
+    workload = text(labels, WORKLOAD)
     if "le" in labels:
-        return Row(labels[WORKLOAD], pod, count, edge=edge_of(text(labels, "le")))
+        return Row(workload, pod, count, edge=edge_of(text(labels, "le")))
     code, grpc = text(labels, "response_code"), text(labels, "grpc_response_status")
-    return Row(labels[WORKLOAD], pod, count, code=code, grpc=grpc)
+    return Row(workload, pod, count, code=code, grpc=grpc)
 
 
+@lru_cache(maxsize=1024)
 def edge_of(le: str) -> float:
     """Return a bucket edge as a number; raises ValueError."""
     edge = float(le)
@@ -142,11 +146,14 @@ def edge_of(le: str) -> float:
 
 
 def text(labels: Mapping[str, str], name: str) -> str:
-    """Return a label, empty where it is missing; raises TypeError when it is no text."""
+    """Return a label, empty where it is missing; raises TypeError when it is no text.
+
+    There is one copy of each, as of edges: tiles wait by the thousand, and say the same names.
+    """
     value: object = labels.get(name, "")
     if not isinstance(value, str):
         raise TypeError(value)
-    return value
+    return intern(value)
 
 
 def service(labels: Mapping[str, str]) -> Service:
