@@ -234,7 +234,8 @@ def ratio_interval(
     need = math.log(2 / (1 - level))
 
     def refuted(ratio: float, bets: tuple[float, ...]) -> bool:
-        process = EProcess(ratio, 0.0, bets, cap).release(1.0)
+        placed = (-math.log(len(bets)),) * len(bets)  # as `release(1.0)` leaves it
+        process = EProcess(ratio, 0.0, bets, cap, placed, 0.0)
         for counts in steps:
             process = process.update(*counts, phi)
         return process.log_e >= need
