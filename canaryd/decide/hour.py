@@ -146,10 +146,12 @@ def _track(
         _, _, code, grpc, edge = series.outcome
         counts = stretch.cut(series.counts, None)
         if edge is not None:
-            track.below[edge] = [
+            below = [
                 _counted(count) if there and count is not None else None
                 for there, count in zip(here, counts, strict=True)
             ]
+            if any(count is not None for count in below):
+                track.below[edge] = below
             continue
         asked = [
             _counted(count) if there and count else 0.0

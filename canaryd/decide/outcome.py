@@ -75,6 +75,7 @@ def kept(notices: Sequence[Notice], heard: int) -> tuple[Notice, ...]:
     last = next((one.rollout for one in reversed(notices) if one.rollout is not None), None)
     earlier = [one for one in notices if one.rollout != last and one.seq <= heard]
     matter = [one for one in earlier if one.rollout is None or one.reason in OUTLIVES]
+    matter.sort(key=lambda one: (one.reason in OUTLIVES, one.seq))
     gone = {one.seq for one in earlier} - {one.seq for one in matter[-EARLIER_NOTICES:]}
     return tuple(one for one in notices if one.seq not in gone)[-KEPT_NOTICES:]
 

@@ -45,6 +45,8 @@ class Box:
     uid: str
     delivered: dict[str, int] = field(default_factory=dict[str, int])
     since: float | None = None
+    lost: dict[str, int] = field(default_factory=dict[str, int])
+    """Up to which number losses were counted, by alert."""
 
 
 class Outbox:
@@ -132,18 +134,24 @@ class Outbox:
 
     def _receive(self, key: Key) -> Set[str]:
         """The names that deliveries are remembered for: all, while a spec cannot be read."""
-        canary, box = self._store.canaries.get(key), self._box(key)
+        canary, box, status = self._store.canaries.get(key), self._box(key), self._status(key)
         if canary is None or box is None:
             return frozenset()
-        kept = box.delivered.keys() if isinstance(canary.spec, Problem) else frozenset[str]()
-        return {EVENTS, *kept, *(alert.name for alert in self._alerts(key))}
+        named = {EVENTS, *(alert.name for alert in self._alerts(key))}
+        if isinstance(canary.spec, Problem):
+            named |= box.delivered.keys() | (status.delivered.keys() if status else set())
+        return named
 
-    def _got(self, key: Key, name: str, status: Status) -> int:
-        """The number of the last notice that a receiver got; 0 if that is not known."""
-        return max(self.delivered(key).get(name, 0), status.delivered.get(name, 0))
+    def _got(self, key: Key, name: str, status: Status) -> int | None:
+        """The number of the last notice that a receiver got; None: it is not known as one yet."""
+        known = self.delivered(key).get(name), status.delivered.get(name)
+        return max((seq for seq in known if seq is not None), default=None)
 
     def _next(self, key: Key, name: str, status: Status) -> Notice | None:
+        """The first that a receiver has not got; one that is new has to be written down first."""
         got = self._got(key, name, status)
+        if got is None:
+            return None
         waiting = [notice for notice in status.notices if notice.seq > got]
         if name == EVENTS:
             oldest = self._clock.now() - EVENT_AGE
@@ -159,8 +167,8 @@ class Outbox:
                 notice = None if status is None else self._next(key, name, status)
                 if notice is None or (alert is None and name != EVENTS):
                     return
-                if not failures and status is not None and alert is not None:
-                    self._count_lost(key, notice, alert, self._got(key, name, status))
+                if status is not None and alert is not None:
+                    self._count_lost(key, notice, alert, self._got(key, name, status) or 0)
                 uid = self._store.canaries[key].uid
                 wait = await self._try(key, name, notice, alert, failures + 1)
                 if wait is None:
@@ -211,16 +219,21 @@ class Outbox:
         return self._slots.setdefault(receiver, asyncio.Semaphore(AT_ONCE))
 
     def _mark(self, key: Key, uid: str, name: str, seq: int) -> None:
-        box = self._box(key)
+        box, status = self._box(key), self._status(key)
         if box is None or box.uid != uid or name not in self._receive(key):
             return  # it was made anew meanwhile, and the notice was of the old one, or is not named
-        box.delivered[name] = seq
+        box.delivered[name] = max(seq, status.delivered.get(name, 0) if status else 0)
         if name != EVENTS and box.since is None:
             box.since = self._clock.monotonic()
 
     def _count_lost(self, key: Key, notice: Notice, alert: Alert, got: int) -> None:
-        lost = notice.seq - got - 1 if got else 0
+        """Count what stands no more and was not delivered: each once, however often one tries."""
+        box = self._box(key)
+        if box is None:
+            return
+        lost = notice.seq - 1 - max(got, box.lost.get(alert.name, 0))
         if lost > 0:
+            box.lost[alert.name] = notice.seq - 1
             log.warning("notices lost", canary=str(key), receiver=alert.name, lost=lost)
             for _ in range(lost):
                 self._count(alert, delivered=False)

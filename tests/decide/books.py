@@ -178,12 +178,12 @@ class Books:
         numbers = [notice.seq for notice in after.notices]
         demand(numbers == sorted(set(numbers)), "notices out of order")
         demand(numbers[-1:] == sorted(self.told)[-1:], "the last notice was lost")
-        stand = [n for n in after.notices if n.rollout is not None]
+        rollouts = [n.rollout for n in self.told.values() if n.rollout is not None]
         heard = min(after.delivered.values(), default=0)
         full = len(numbers) == KEPT_NOTICES
         for seq in set(range(1, max(self.told, default=0) + 1)) - set(numbers):
             demand(seq in self.told, f"notice {seq} was never seen")
-            due = seq > heard or self.told[seq].rollout == (stand[-1].rollout if stand else "")
+            due = seq > heard or self.told[seq].rollout in rollouts[-1:]
             demand(not due or (full and seq < numbers[0]), f"notice {seq} was lost")
         ends = [seq for seq, n in self.told.items() if n.reason in ENDS][-1:]
         demand(full or set(ends) <= set(numbers), "how the last rollout ended was lost")

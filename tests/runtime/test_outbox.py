@@ -6,12 +6,14 @@ import asyncio
 from asyncio import TaskGroup
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 import msgspec
+from typing_extensions import override
 
 from canaryd.adapters.meters import Meters
 from canaryd.model.errors import RefusedError, ThrottledError
-from canaryd.model.names import Weight
+from canaryd.model.names import Key, Weight
 from canaryd.model.notice import Notice
 from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Severity
@@ -147,6 +149,46 @@ async def test_what_could_not_be_kept_until_a_restart_is_counted_once_as_lost() 
     await deliver(Status(notices=notices, delivered={"events": 6, "ops": 2}), ops, meter=meter)
     assert ops.got == [5, 6]
     assert [delivered for _, delivered in meter.notices] == [False, False, True, True]
+
+
+async def test_what_is_pushed_out_while_a_receiver_is_away_is_counted_once_as_lost() -> None:
+    (one,) = told(Severity.WARN).notices
+    stand = {
+        2: tuple(replace(one, seq=seq) for seq in (7, 8)),
+        4: tuple(replace(one, seq=seq) for seq in (9,)),
+    }
+    clock, meter, tries = HandClock(), Meter(), count(1)
+    known = store(clock)
+
+    class Away(Receiver):
+        @override
+        async def send(self, notice: Notice, *, key: Key, uid: str) -> None:
+            attempt = next(tries)
+            if attempt <= 4:
+                if attempt in stand:
+                    status = Status(notices=stand[attempt], delivered={"events": 9, "ops": 0})
+                    known.apply(watch.CANARIES, canary(status, version=1 + attempt))
+                raise ThrottledError("away", retry_after=timedelta(0))
+            await super().send(notice, key=key, uid=uid)
+
+    ops = Away()
+    known.apply(watch.CANARIES, canary(told(Severity.WARN, Severity.WARN)))
+    async with TaskGroup() as tasks:
+        Outbox(
+            store=known, receivers=ops, events=Receiver(), clock=clock, meter=meter, tasks=tasks
+        ).offer(KEY)
+    assert ops.got == [9]
+    assert [delivered for who, delivered in meter.notices if who != "events"] == [
+        *[False] * 8,
+        True,
+    ]
+
+
+async def test_an_alert_that_is_new_hears_nothing_of_what_was_before_it() -> None:
+    ops, events = Receiver(), Receiver()
+    status = replace(told(Severity.WARN, Severity.WARN), delivered={"events": 1})
+    await deliver(status, ops, events)
+    assert (events.got, ops.got) == ([2], [])
 
 
 async def test_an_alert_that_is_named_again_begins_with_what_comes_and_has_lost_nothing() -> None:
