@@ -18,6 +18,7 @@ from canaryd.adapters.routers.istio import IstioRouter
 from canaryd.adapters.timers.alarm import Alarm
 from canaryd.adapters.timers.heap import HeapTimers
 from canaryd.adapters.timers.rounds import Rounds
+from canaryd.app.lean import give_back
 from canaryd.app.parts import Parts
 from canaryd.model.errors import RefusedError
 from canaryd.model.provider import ADDRESS_KEY, TOKEN_KEY, AlertProvider, ProviderType
@@ -41,6 +42,7 @@ from canaryd.settings import Settings
 DELIVERY_LOOK = timedelta(seconds=5)
 TEMPLATE_LOOK = timedelta(seconds=2)
 HOUSEKEEPING = timedelta(hours=1)
+GIVE_BACK = timedelta(minutes=1)
 
 
 class Leader:
@@ -175,6 +177,7 @@ class Leader:
         self._rounds.every("templates", TEMPLATE_LOOK, acceptance.sweep)
         self._rounds.every("deliveries", DELIVERY_LOOK, deliveries)
         self._rounds.every("resync", parts.settings.resync, resync)
+        self._rounds.every("memory", GIVE_BACK, give_back)
         self._rounds.every("requests", HOUSEKEEPING, janitor.sweep)
         self._rounds.every("receivers", HOUSEKEEPING, outbox.sweep)
         self._rounds.every("history", HOUSEKEEPING, parts.history.prune)
