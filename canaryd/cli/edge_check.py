@@ -115,6 +115,5 @@ async def _ask(key: Key, spec: Spec, target: Target) -> frozenset[float] | Faile
         await metrics.close()
     if isinstance(told, Failed):
         return told
-    seen = (series for series in told.series if any(n is not None for n in series.counts))
-    edges = {series.outcome[-1] for series in seen}
+    edges = {series.outcome[-1] for series in told.series}
     return frozenset(edge for edge in edges if edge is not None and edge != ALL)

@@ -65,14 +65,13 @@ def _edges(pods: Sequence[Track], *, pooled: bool) -> tuple[Edge, ...]:
     total = sum(map(sum, timed))
     if not total:
         return ()
-    known = next(pod.below for pod, every in zip(pods, timed, strict=True) if any(every))
+    pairs = list(zip(pods, timed, strict=True))
+    known = next(pod.below for pod, every in pairs if any(every))
     told: list[Edge] = []
     for edge in sorted(known):
-        if edge == ALL or not all(
-            pod.has(edge, every) for pod, every in zip(pods, timed, strict=True)
-        ):
+        if edge == ALL or not all(pod.has(edge, every) for pod, every in pairs):
             continue
-        slow = [pod.slow(edge, every) for pod, every in zip(pods, timed, strict=True)]
+        slow = [pod.slow(edge, every) for pod, every in pairs]
         tail = sum(map(sum, slow)) / total
         if tail > MOST_TAIL:
             continue

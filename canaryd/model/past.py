@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import chain, repeat
 from typing import TypeAlias
 
 from canaryd.model.tile import PodName, Row
@@ -58,12 +57,11 @@ def by_column(past: Past) -> tuple[Column, ...]:
 def by_series(columns: Sequence[Column]) -> Past:
     """The same series by series; what stands twice in a column is added up."""
     table: dict[Outcome, list[float | None]] = {}
-    for place, row in chain.from_iterable(
-        zip(repeat(number), column.rows) for number, column in enumerate(columns)
-    ):
-        counts = table.setdefault(outcome_of(row), [None] * len(columns))
-        counts[place] = (counts[place] or 0.0) + row.count
-    return Past(tuple(column.end for column in columns), series_of(table.items()))
+    for place, column in enumerate(columns):
+        for row in column.rows:
+            counts = table.setdefault(outcome_of(row), [None] * len(columns))
+            counts[place] = (counts[place] or 0.0) + row.count
+    return Past(tuple(column.end for column in columns), series_of(table))
 
 
 def outcome_of(row: Row) -> Outcome:
@@ -71,6 +69,6 @@ def outcome_of(row: Row) -> Outcome:
     return row.workload, row.pod, row.code, row.grpc, row.edge
 
 
-def series_of(table: Iterable[tuple[Outcome, Sequence[float | None]]]) -> tuple[Series, ...]:
+def series_of(table: Mapping[Outcome, Sequence[float | None]]) -> tuple[Series, ...]:
     """Series of what was counted by outcome."""
-    return tuple(Series(outcome, counts) for outcome, counts in table)
+    return tuple(Series(outcome, counts) for outcome, counts in table.items())

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from canaryd.adapters.history.rows import ENDINGS
-from canaryd.cli.release import DECIDED, LAST
 from canaryd.decide.engine import decide
 from canaryd.decide.outcome import EVENTS, dated, next_status, stalled, worth_writing
 from canaryd.model.decision import Decision
 from canaryd.model.names import Key, Weight
-from canaryd.model.notice import ENDS, KEPT_NOTICES, OUTLIVES, Notice, Tidings
+from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
 from canaryd.model.snapshot import Advice, Problem, Snapshot
 from canaryd.model.spec import Alert, Severity
 from canaryd.model.status import (
@@ -86,50 +84,6 @@ def test_the_first_notice_is_number_one_and_the_last_twenty_are_kept() -> None:
     many = tuple(Tidings("A", str(i)) for i in range(KEPT_NOTICES + 5))
     notices = after(snap, Decision(status=snap.status, tidings=many)).notices
     assert [notice.seq for notice in notices] == list(range(6, KEPT_NOTICES + 6))
-
-
-def standing(*facts: tuple[str, str | None]) -> tuple[Notice, ...]:
-    """Notices of these reasons and rollouts."""
-    return tuple(
-        replace(TOLD, seq=seq, reason=reason, rollout=rollout)
-        for seq, (reason, rollout) in enumerate(facts, 1)
-    )
-
-
-def left(earlier: tuple[Notice, ...], news: Tidings | None = None, **delivered: int) -> list[int]:
-    """The numbers of the notices that stand after these."""
-    alerts = (Alert("ops", Severity.INFO, Key("demo", "slack")),)
-    snap = at_step(spec=a_spec(alerts=alerts), status={"notices": earlier})
-    decision = Decision(status=snap.status, tidings=(news,) if news is not None else ())
-    return [notice.seq for notice in after(snap, decision, delivered=delivered).notices]
-
-
-NEXT = Tidings("RolloutStarted", "…", rollout="new")
-
-
-def test_of_earlier_rollouts_only_the_ends_stay_once_everybody_has_heard() -> None:
-    of_one = ("RolloutStarted", "StepEntered", "CheckFailed", "RolledBack")
-    earlier = standing(("TakenOver", None), *((reason, "old") for reason in of_one))
-    assert left(earlier, NEXT, events=5, ops=5) == [1, 5, 6]
-    assert left(earlier, NEXT, events=5, ops=3) == [1, 4, 5, 6]
-    assert left(earlier, NEXT, events=1, ops=5) == [1, 2, 3, 4, 5, 6]
-    assert left(earlier, events=5, ops=5) == [1, 2, 3, 4, 5]
-    assert left(earlier, Tidings("Stalled", "…"), events=5, ops=5) == [1, 2, 3, 4, 5, 6]
-
-
-def test_a_status_does_not_grow_with_the_number_of_rollouts() -> None:
-    ends = standing(*(("Promoted", f"old-{number}") for number in range(12)))
-    assert left(ends, NEXT, events=12, ops=12) == [8, 9, 10, 11, 12, 13]
-    assert left(ends, NEXT, events=12, ops=4) == [1, 2, 3, 4, *range(5, 14)]
-
-
-def test_that_another_slot_serves_is_remembered_when_the_next_rollout_has_begun() -> None:
-    earlier = standing(
-        ("RolloutStarted", "old"), ("ServingSlotChanged", "old"), ("Superseded", "old")
-    )
-    assert left(earlier, NEXT, events=3, ops=3) == [2, 3, 4]
-    assert LAST.keys() <= OUTLIVES
-    assert ENDINGS.keys() == DECIDED.keys() == ENDS
 
 
 def test_the_end_of_a_rollout_knows_its_images_and_weight() -> None:

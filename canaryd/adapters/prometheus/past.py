@@ -66,7 +66,7 @@ async def past(client: Client, question: PastQuestion) -> Past | Failed:
             return Failed(trouble.reading.answered, trouble.reading.detail)
     for counts in table.values():
         counts.extend([None] * (count - len(counts)))
-    return Past(ends, series_of(table.items()))
+    return Past(ends, series_of(table))
 
 
 async def _fill(
@@ -158,4 +158,8 @@ def _merged(lines: Iterable[tuple[Outcome, list[float | None]]]) -> _Table:
     for outcome, counts in table.items():
         for place in twice.get(outcome[:2], ()):
             counts[place] = None
-    return table
+    return {
+        outcome: counts
+        for outcome, counts in table.items()
+        if any(count is not None for count in counts)
+    }
