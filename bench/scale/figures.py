@@ -100,7 +100,7 @@ def used(window: Window) -> Figures:
     tiles = tiles_of(window)
     return {
         "seconds": window.seconds,
-        "CPU ms per tile": 1000 * window.cpu / tiles if tiles else "-",
+        **({"CPU ms per tile": 1000 * window.cpu / tiles} if tiles else {}),
         "CPU % of a core": 100 * window.cpu / window.seconds,
         "CPU % in the busiest thread": 100 * busiest / window.seconds,
         "requests": sum(asked.values()),

@@ -10,9 +10,10 @@ from bench.scale.plot import svg
 from bench.scale.tables import markdown, plain, read
 
 
-def what(one: Result) -> tuple[str, str, int, float]:
-    """What was measured: a later result of the same takes its place."""
-    return one.way, one.scenario, one.count, one.interval
+def what(one: Result) -> tuple[str, str, int, float, int]:
+    """What was measured: a later result of the same takes its place; of as much churn, too."""
+    minutes = round(one.number("minutes")) if "minutes" in one.figures else 0
+    return one.way, one.scenario, one.count, one.interval, minutes
 
 
 class Kept:

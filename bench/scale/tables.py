@@ -159,7 +159,7 @@ def shares(one: Result, names: Iterable[str], of_canaries: Container[str]) -> st
 
 
 def share(number: float) -> str:
-    """A share, of which nobody is to think that it is none."""
+    """A small number, of which nobody is to think that it is none."""
     return "<0.01" if 0 < number < 0.005 else f"{number:.2f}"
 
 
@@ -169,7 +169,7 @@ def cell(one: Result, name: str) -> str:
         return f"{one.figures.get('Events there', '-')} of {one.figures.get('Events told', '-')}"
     known = one.figures.get(name, "-")
     if isinstance(known, float):
-        return f"{known:.2f}" if abs(known) < 100 else f"{known:,.0f}"
+        return share(known) if abs(known) < 100 else f"{known:,.0f}"
     return f"{known:,}" if isinstance(known, int) else str(known)
 
 

@@ -73,7 +73,7 @@ def test_queries_are_counted_by_tick_and_a_tile_has_two_sides() -> None:
     found = summed()
     assert found.number("Prometheus queries per tick") == 50 / 12
     assert found.number("workloads asked") == 100
-    assert found.figures["CPU ms per tile"] == "-"
+    assert "CPU ms per tile" not in found.figures
     tiles = result(
         "release",
         2,

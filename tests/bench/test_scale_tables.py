@@ -119,9 +119,11 @@ def test_figures_have_two_places_below_a_hundred_and_spreads_three_figures() -> 
         "ended": 1200,
         "Events there": 96,
         "Events told": 2000,
+        "CPU ms per tick": 0.004,
     }
     found = rows(markdown([a_release(figures=figures)]))
     assert found["requests each"] == ["99.99"]
+    assert found["CPU ms per tick"] == ["<0.01"]
     assert found["CPU ms each"] == ["1,234"]
     assert found["late s"] == ["0.20/0.90/0.90"]
     assert found["ended"] == ["1,200"]
@@ -165,6 +167,15 @@ def test_a_later_result_takes_the_place_of_the_same_and_of_no_other(tmp_path: Pa
     newer = a_release(200, figures={"requests each": 20.0})
     Kept(tmp_path).add(newer)
     assert Kept(tmp_path).results == [*sorted_as_kept(first[1:]), newer]
+
+
+def test_a_shorter_churn_takes_no_longer_ones_place(tmp_path: Path) -> None:
+    hour, again, some = (
+        a_result("churn", 300, figures={"minutes": minutes}) for minutes in (60.1, 59.9, 8.0)
+    )
+    for one in (hour, again, some):
+        Kept(tmp_path).add(one)
+    assert Kept(tmp_path).results == sorted_as_kept([again, some])
 
 
 def sorted_as_kept(results: list[Result]) -> list[Result]:

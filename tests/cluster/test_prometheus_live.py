@@ -25,8 +25,8 @@ from canaryd.runtime.counting import Counter
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from tests.cluster.live import LiveMesh, Page, Place, counted, grown
+from tests.runtime.asking import a_snapshot
 from tests.runtime.fakes import KEY
-from tests.runtime.test_collector import a_snapshot
 from tests.world.prometheus import PrometheusServer, Version
 from tests.world.proxy import FaultProxy
 

@@ -17,8 +17,8 @@ from canaryd.model.question import Failed
 from canaryd.model.tile import Tile
 from canaryd.runtime.counting import Counter
 from canaryd.runtime.store import Store
+from tests.runtime.asking import a_snapshot
 from tests.runtime.fakes import START, HandClock, Metrics, Servers, store
-from tests.runtime.test_collector import a_snapshot
 
 TEN = timedelta(seconds=10)
 SCRAPE = timedelta(seconds=15)

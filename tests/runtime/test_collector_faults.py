@@ -16,8 +16,8 @@ from canaryd.model.names import Key
 from canaryd.model.question import Question
 from canaryd.model.snapshot import Sample
 from canaryd.runtime.collector import Collector
+from tests.runtime.asking import WISH, a_snapshot, run
 from tests.runtime.fakes import KEY, HandClock, Metrics, Servers, store
-from tests.runtime.test_collector import WISH, a_snapshot, run
 
 BAD = MetricsServer("http://%zz")
 

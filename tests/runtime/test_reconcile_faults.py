@@ -2,51 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from typing_extensions import override
 
 from canaryd.model.errors import UnreachableError
-from canaryd.model.names import Key, SlotName
+from canaryd.model.names import SlotName
 from canaryd.model.snapshot import Problem
-from canaryd.model.urgency import Urgency
 from canaryd.runtime.owed import Owed
 from canaryd.runtime.unusable import Unusable
 from canaryd.wire import watch
 from tests.runtime.fakes import KEY, HandClock, canary, deployment, replica_set, store
+from tests.runtime.reconciling import StatusWriter
 from tests.runtime.test_gather import gather
-
-
-class StatusWriter:
-    """Counts status patches."""
-
-    def __init__(self) -> None:
-        self.patches: list[Mapping[str, Any]] = []
-
-    async def patch_status(
-        self,
-        kind: str,
-        key: Key,
-        patch: Callable[[], Mapping[str, Any]],
-        *,
-        resource_version: str,
-        of: Key | None = None,
-    ) -> None:
-        self.patches.append(patch())
-
-    async def json_patch(
-        self,
-        kind: str,
-        key: Key,
-        operations: Any,
-        *,
-        urgency: Urgency = Urgency.RISE,
-        of: Key | None = None,
-    ) -> None: ...
-    async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None: ...
-    async def delete(self, kind: str, namespace: str, name: str) -> None: ...
 
 
 async def test_a_status_that_nobody_can_read_is_complained_of_once() -> None:
