@@ -2,9 +2,11 @@
 
 Each canary has three pods a side; each pod answers with four codes (or one), in series of some 25
 labels as Istio writes them, and twenty buckets each. A thousand workloads more are only there, as
-in a cluster of some size. CPU is that of the Prometheus process, all forms taking turns in one run,
-in another order each round; of each the least of the rounds is told, because the machine works for
-others as well.
+in a cluster of some size. Beside the tiles stand the rates and the p99 of the same workloads over a
+minute, which threshold metrics are made of: cheaper to ask for, and no exact counts.
+
+CPU is that of the Prometheus process, all forms taking turns in one run, in another order each
+round; of each the least of the rounds is told, because the machine works for others as well.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from canaryd.adapters.prometheus import swift, tiles
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.client import Client, Inquiry
 from canaryd.adapters.prometheus.counting import Counting
-from canaryd.adapters.prometheus.queries import pattern, string
+from canaryd.adapters.prometheus.queries import NAMESPACE, WORKLOAD, pattern, string
 from canaryd.adapters.prometheus.session import Reply, Server
 from canaryd.adapters.prometheus.threads import Share, Threads
 from canaryd.model.gates import Reporter
@@ -123,6 +125,17 @@ def cpu_of(pid: int) -> float:
     return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
 
 
+def rates(pack: tiles.Group) -> list[str]:
+    """What threshold metrics ask of the same workloads: rates by code, and the p99 of all edges."""
+    chosen = tiles.selector(Reporter.DESTINATION, tiles.sides(pack))
+    by = f"{NAMESPACE}, {WORKLOAD}"
+    asked = [f"sum by ({by}, response_code) (rate({tiles.REQUESTS}{{{chosen}}}[1m]))"]
+    if pack.edges:
+        summed = f"sum by ({by}, le) (rate({tiles.BUCKETS}{{{chosen}}}[1m]))"
+        asked.append(f"histogram_quantile(0.99, {summed})")
+    return asked
+
+
 def with_pods(query: str, asked: list[TileQuestion]) -> str:
     """The same with a matcher on the pods that are meant, for comparison."""
     names = [f"{pattern(one.primary)}-.+" for one in asked]
@@ -172,6 +185,12 @@ class Run:
             answer = await self.client.ask(Inquiry(query, NOON), whole)
             assert not isinstance(answer, Trouble), answer
 
+    async def rates(self, asked: list[TileQuestion], group: int) -> None:
+        """Ask for rates instead."""
+        for query in (query for pack in tiles.grouped(asked, group) for query in rates(pack)):
+            answer = await self.client.ask(Inquiry(query, NOON), whole)
+            assert not isinstance(answer, Trouble), answer
+
     async def parts(self, asked: list[TileQuestion]) -> None:
         """Ask for each part of the grouped query alone."""
         window = timedelta(seconds=10)
@@ -203,6 +222,8 @@ def ways(run: Run, edges: tuple[float, ...]) -> dict[str, Callable[[], Awaitable
         f"{what}: exact form, together": partial(run.exact, asked, CANARIES),
         f"{what}: exact form, one by one": partial(run.exact, asked, 1),
         f"{what}: exact form with pods, one by one": partial(run.exact, asked, 1, pods=True),
+        f"{what}: rates, together": partial(run.rates, asked, CANARIES),
+        f"{what}: rates, one by one": partial(run.rates, asked, 1),
     }
 
 
