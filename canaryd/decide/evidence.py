@@ -135,7 +135,7 @@ class EProcess:
         logv: list[float] = []
         for rho, v in zip(self.bets, self.logv, strict=True):
             b = (1 + rk) / (1 + rho * rk)
-            a = rho * b
+            a = rho * (1 + rk) / (1 + rho * rk)  # in this order, as the definition's own figures
             if ec and not a:
                 logv.append(NOTHING)
                 continue

@@ -27,6 +27,10 @@ AT_ONCE = 3
 """Once is enough only where a tile is so many scrapes long: both sides' are of the same seconds."""
 RULE_OF_THREE = 3
 """None of n failed: with 95 % confidence fewer than 3 in n do."""
+HALF = 0.5
+"""No primary without a failure is taken for one that fails more often: then all must fail."""
+FULL = 100
+"""Percent: the primary serves nobody any more."""
 ENOUGH_FAILING = 2
 """So many failing tiles in a row end a rollout; one that is worse counts twice."""
 FOLLOWED_MOST = 100_000
@@ -141,9 +145,8 @@ def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Eviden
 def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
     """One tile: evidence if it counts, the reason why not if it does not."""
     counts, refusal = read(tile, scales.frame)
-    if counts is not None and not tile.pods and evidence.tiles:
-        # Pods that were counted before have series until long after they are gone.
-        counts, refusal = None, Refusal(Uncounted.STALE, "no pod of either side was scraped in it")
+    if counts is not None and (gone := unwatched(evidence, tile, scales)) is not None:
+        counts, refusal = None, gone
     if refusal is not None:
         evidence = refuse(evidence, tile, refusal)
     if counts is None:  # neither a row of failing tiles nor one of empty ones goes on
@@ -159,6 +162,24 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
         for gate, rule in zip(evidence.gates, scales.rules.gates, strict=True)
     )
     return replace(evidence, gates=gates, tiles=evidence.tiles + 1)
+
+
+def unwatched(evidence: Evidence, tile: Tile, scales: Scales) -> Refusal | None:
+    """Why nobody looked at a side that was seen before, if so.
+
+    What Prometheus cannot scrape any more it calls gone at once, as it does a pod that is. But a
+    primary that still serves has pods: without its counts the canary's say nothing, as in an outage
+    that takes away the primary's nodes.
+    """
+    if evidence.tiles and not tile.pods:
+        return Refusal(Uncounted.STALE, "no pod of either side was scraped in it")
+    primary = scales.frame.primary
+    of_it = [pod for pod in tile.pods if pod.workload == primary]
+    compared = any(strand.total.primary for gate in evidence.gates for strand in gate.strands)
+    seen = bool(of_it) or (evidence.tiles > 0 and compared)
+    if scales.weight < FULL and seen and all(pod.at_end is None for pod in of_it):
+        return Refusal(Uncounted.STALE, f"no pod of {primary} was scraped at its end")
+    return None
 
 
 def judgeable(gate: GateEvidence, tile: Tile) -> GateEvidence:
@@ -198,6 +219,8 @@ def count_failing(evidence: Evidence, tile: Tile, counts: Counts) -> Evidence:
     latest = Tally(canary.errors, canary.requests, primary.errors, primary.requests)
     bad = canary.errors / canary.requests if canary.requests else 0.0
     usual = (primary.errors + RULE_OF_THREE) / primary.requests if primary.requests else 0.0
+    if not primary.errors:
+        usual = min(usual, HALF)  # where all fails, a few that went well are no excuse
     at_once = AT_ONCE * tile.scrape <= tile.end - tile.start
     failing = evidence.failing
     if at_once and canary.requests >= BROKEN_REQUESTS and bad >= max(BROKEN, 2 * usual):

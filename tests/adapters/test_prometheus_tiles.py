@@ -153,7 +153,8 @@ async def test_a_canary_whose_pod_is_not_sure_is_asked_for_exactly(name: str) ->
         changed.get(one["metric"]["part"], one) if one["metric"]["pod"] == POD else one
         for one in steady()
     ]
-    script = spans(*doubtful, *steady("other")), lines(*exactly(), line("known", "1"))
+    close = (*exactly(), *exactly("other"), line("known", "1"))
+    script = spans(*doubtful, *steady("other")), lines(*close)
     async with misbehaving(*script) as server, asking(server) as metrics:
         told = await metrics.tiles([tile_question(), tile_question("other")], time=TIME)
         assert len(server.heard) == 2

@@ -33,12 +33,14 @@ async def written(turnstile: Turnstile, urgency: Urgency, of: Key | None = None)
         await sleep(ANSWER)
 
 
-async def refused(turnstile: Turnstile, urgency: Urgency, of: Key, pause: float) -> float:
+async def refused(
+    turnstile: Turnstile, urgency: Urgency, of: Key, pause: float, *, answer: float = ANSWER
+) -> float:
     """A write that is refused; returns after how many seconds it is to be tried again."""
     refusal = ThrottledError("not now", retry_after=timedelta(seconds=pause))
     try:
         async with turnstile.turn(urgency, of):
-            await sleep(ANSWER)
+            await sleep(answer)
             raise refusal
     except ThrottledError as error:
         return error.retry_after.total_seconds()
@@ -126,6 +128,51 @@ def test_a_fall_goes_before_those_that_were_refused_however_many_they_are(pause:
         return max(waits)
 
     assert hurry(longest()) < 5 * ANSWER
+
+
+@pytest.mark.parametrize("refusing", [STATE, FALL])
+@pytest.mark.parametrize("gap", [0.01, 0.1, 0.3, 0.9])
+def test_refusals_that_come_one_after_the_other_keep_a_fall_up_for_a_second_in_all(
+    refusing: Urgency, gap: float
+) -> None:
+    async def wait() -> float:
+        turnstile = Turnstile()
+        async with TaskGroup() as tasks:
+            for n in range(AT_ONCE):
+                of = Key("demo", f"c{n}")
+                tasks.create_task(refused(turnstile, refusing, of, 1, answer=0.1 + gap * n))
+            await sleep(0.15)
+            begun = seconds()
+            await written(turnstile, FALL, Key("demo", "bad"))
+            return seconds() - begun - ANSWER
+
+    assert hurry(wait()) <= 1
+
+
+@pytest.mark.parametrize("slow", [0.01, 0.5, 2.0])
+def test_while_an_overloaded_api_server_refuses_every_status_no_fall_waits_for_over_a_second(
+    slow: float,
+) -> None:
+    async def waits() -> list[float]:
+        turnstile, waited = Turnstile(), list[float]()
+
+        async def status(n: int) -> None:
+            while True:
+                answer = slow * (n % 16) / 8
+                await sleep(await refused(turnstile, STATE, Key("demo", f"s{n}"), 1, answer=answer))
+
+        async with TaskGroup() as tasks:
+            statuses = [tasks.create_task(status(n)) for n in range(300)]
+            for n in range(100):
+                await sleep(0.37)
+                begun = seconds()
+                await written(turnstile, FALL, Key("demo", f"c{n}"))
+                waited.append(seconds() - begun - ANSWER)
+            for task in statuses:
+                task.cancel()
+        return waited
+
+    assert max(hurry(waits())) <= 1
 
 
 async def order(turnstile: Turnstile, *writes: tuple[str, Urgency, Key]) -> list[str]:

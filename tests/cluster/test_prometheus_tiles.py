@@ -23,6 +23,7 @@ from tests.cluster.meshes import (
     GAPS,
     MESHES,
     STEADY,
+    TIME,
     WINDOW,
     books,
     canary,
@@ -123,6 +124,26 @@ async def test_an_edge_that_no_bucket_has_is_told_with_those_that_there_are(
     assert (right.lacking, right.buckets) == ((), ())
     assert wrong.rows == right.rows
     assert doubtful(wrong, FRAME) is None
+
+
+async def test_requests_that_a_waypoint_counts_are_named_and_counted_when_it_is_asked(
+    tmp_path: Path, version: Version
+) -> None:
+    """Ambient mode: no proxy of the destination's own, and the client's is the waypoint."""
+    flags = ("--web.enable-remote-write-receiver",)
+    ambient = [({**labels, "reporter": "waypoint"}, told) for labels, told in STEADY.series()]
+    with PrometheusServer(version, tmp_path, flags=flags) as server:
+        write(server.url, ambient)
+        metrics = PrometheusMetrics(server.url, clock=SystemClock(), counted=lambda _: None)
+        usual, mended = question(60), replace(question(60), reporter=Reporter.WAYPOINT)
+        try:
+            (named,) = (await metrics.tiles([usual], time=TIME)).values()
+            made = await tile(metrics, mended)
+        finally:
+            await metrics.close()
+    assert isinstance(named, Failed)
+    assert named.detail.endswith("set analysis.reporter to waypoint")
+    assert sum(counts(made).values()) == sum(books(STEADY, 60).values()) > 0
 
 
 async def test_a_tile_asked_later_gives_the_same_numbers(tmp_path: Path, version: Version) -> None:

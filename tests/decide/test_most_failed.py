@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
+
+import pytest
 
 from canaryd.decide.engine import decide
 from canaryd.decide.weigh import take_in
 from canaryd.model.evidence import Tally
-from canaryd.model.tile import Tile
+from canaryd.model.tile import Presence, Tile
 from tests.decide.build import (
     T0,
+    V1,
+    V2,
     sec,
     step_state,
     told,
     written,
 )
 from tests.decide.counted import (
+    NEW_POD,
+    OLD_POD,
+    a_pod,
     a_tile,
     after,
     begun,
@@ -91,8 +99,47 @@ def test_a_primary_that_fails_half_as_often_excuses_the_canary() -> None:
 
 
 def test_what_the_primarys_few_requests_cannot_exclude_may_be_usual() -> None:
-    assert failing((20, 20), primary=(0, 5)) == 0
-    assert failing((20, 20), primary=(0, 6)) == failing((20, 20), primary=(0, 0)) == 1
+    assert failing((19, 20), primary=(0, 6)) == failing((19, 20), primary=(0, 1)) == 0
+    assert failing((19, 20), primary=(0, 7)) == failing((19, 20), primary=(0, 0)) == 1
+    assert failing((20, 20), primary=(1, 7)) == 0
+
+
+@pytest.mark.parametrize("requests", [1, 5, 6])
+def test_where_all_fails_a_few_requests_that_the_primary_answered_well_are_no_excuse(
+    requests: float,
+) -> None:
+    assert failing((20, 20), (20, 20), primary=(0, requests)) == 2
+    assert failing((20, 20), (20, 20), primary=(1, requests)) == 0
+
+
+def test_an_outage_in_which_nobody_scrapes_the_primary_is_no_disaster_of_the_canary() -> None:
+    """The network to the primary's nodes is gone, for Prometheus too."""
+    known = take_in(begun(), (often(0, (0, 20)),), scales())
+    blind = [
+        often(1, (18, 20), primary=(0, 0), pods=(a_pod(V2, NEW_POD, after(10)), gone(after(10)))),
+        *(often(n, (18, 20), primary=(0, 0), pods=often(n).pods[:1]) for n in (2, 3)),
+    ]
+    evidence = take_in(known, blind, scales())
+    assert (evidence.failing, evidence.tiles, evidence.counted_until) == (0, 1, after(40))
+    assert evidence.refused is not None
+    assert evidence.refused.message == "no pod of podinfo-v1 was scraped at its end"
+    assert (total(evidence), evidence.refused.count) == (total(known), 3)
+
+
+def gone(start: datetime) -> Presence:
+    """The primary's only pod, of which Prometheus has noted in the tile that it is gone."""
+    return a_pod(V1, OLD_POD, start, at_end=None)
+
+
+def test_at_full_weight_nobody_asks_whether_the_primary_was_scraped() -> None:
+    known = take_in(begun(), (often(0, (0, 20)),), scales())
+    alone = [often(n, (18, 20), primary=(0, 0), pods=often(n).pods[:1]) for n in (1, 2)]
+    assert take_in(known, alone, scales(weight=100)).failing == 2
+
+
+def test_a_primary_that_was_never_seen_is_no_reason_to_look_away() -> None:
+    alone = [often(n, (18, 20), primary=(0, 0), pods=often(n).pods[:1]) for n in (0, 1)]
+    assert take_in(begun(), alone, scales()).failing == 2
 
 
 def test_warm_up_and_a_change_of_weight_excuse_no_disaster() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canaryd.decide.strands import against, bound, in_favour
+from canaryd.decide.strands import STEPS_APART, against, bound, in_favour
 from canaryd.decide.weigh import begin, enter_step, take_in
 from canaryd.model.evidence import Evidence, Tally
 from canaryd.model.gates import ALPHA, Evidential, Reporter
@@ -119,6 +119,27 @@ def test_a_step_in_which_nothing_was_counted_leaves_no_counts() -> None:
     evidence = take_in(begun(), (), SCALES)
     evidence = enter_step(evidence, at=after(20))
     assert set(gate(evidence).strands[0].steps) == {Tally()}
+
+
+def test_counts_of_each_step_stand_apart_however_many_steps_there_were() -> None:
+    evidence = begun()
+    for number in range(4):
+        evidence = take_in(evidence, tiles(number), SCALES)
+        evidence = enter_step(evidence, at=after(10 * number + 10))
+        evidence = enter_step(evidence, at=after(10 * number + 10))  # nothing is counted in it
+    each = Tally(1, 100, 9, 900)
+    assert gate(evidence).strands[0].steps == (each, each, each, each, Tally())
+
+
+def test_of_very_many_steps_the_first_are_counted_together_and_none_is_lost() -> None:
+    evidence, many = begun(), 3 * STEPS_APART
+    for number in range(many):
+        evidence = enter_step(evidence, at=after(10 * number))
+        evidence = take_in(evidence, tiles(number), SCALES)
+    steps = gate(evidence).strands[0].steps
+    assert len(steps) == STEPS_APART
+    assert steps[-1] == steps[1] == Tally(1, 100, 9, 900)
+    assert total(evidence) == Tally(many, 100 * many, 9 * many, 900 * many)
 
 
 def test_a_canary_that_turns_bad_late_finds_bets_that_are_not_lost() -> None:

@@ -1,8 +1,9 @@
 """Lets writes through to the API server: the most urgent first, so many at once and a second.
 
 Falls that were refused before go after all other falls, and before the rest. A 429 stops everybody
-for as long as it says, falls for a second at most; a fall's 429 stops falls alone, and only those
-like it: it may be the trouble of one object, and of an overload others learn by their own answers.
+for as long as it says, falls for a second at most, however many come; a fall's 429 stops falls
+alone, and only those like it: it may be the trouble of one object, and of an overload others learn
+by their own answers.
 What may be overtaken is not sent when its Canary has news while it waits: what was decided is old.
 It keeps its place, however often its Canary's fall is tried meanwhile.
 """
@@ -38,7 +39,7 @@ EACH = 8
 LONGEST_STOP = timedelta(seconds=30)
 """No answer stops all writes for longer than this."""
 FALLS_STOP = timedelta(seconds=1)
-"""No answer stops falls for longer than this: one object's refusal must not keep others up."""
+"""Nothing stops falls for longer than this: one object's refusal must not keep others up."""
 REMEMBERED = 10_000
 """Of so many Canaries, the newest, it is known what was overtaken, and whose fall was refused."""
 TRAFFIC = (Urgency.FALL, Urgency.RISE)
@@ -75,8 +76,14 @@ class _Lane:
             self.waiters.popleft()  # called off or overtaken while it waited
         return self.waiters[0] if self.waiters else None
 
-    def close(self, now: float, pause: timedelta) -> None:
-        """Let nobody in during the pause, as far as it is not too long."""
+    def close(self, now: float, pause: timedelta, *, sent: float) -> None:
+        """Let nobody in during the pause, as far as it is not too long.
+
+        `sent` is when the write began that was refused. One that falls have made a pause for since
+        is no news for them: answers that trickle in would keep them up for much longer in all.
+        """
+        if self.falls and sent < self.closed_until:
+            return
         stop = min(pause, FALLS_STOP if self.falls else LONGEST_STOP)
         self.closed_until = max(self.closed_until, now + stop.total_seconds())
 
@@ -115,10 +122,11 @@ class Turnstile:
         """
         lane = self._lane(urgency, of)
         await self._enter(lane, of)
+        sent = asyncio.get_running_loop().time()
         try:
             yield
         except ThrottledError as error:
-            self._close(lane, error.retry_after)
+            self._close(lane, error.retry_after, sent=sent)
             if not lane.falls:
                 raise
             self._remember(self._refused, of, None)
@@ -197,7 +205,7 @@ class Turnstile:
         self._under_way -= 1
         self._let_in()
 
-    def _close(self, lane: _Lane, pause: timedelta) -> None:
+    def _close(self, lane: _Lane, pause: timedelta, *, sent: float) -> None:
         """Stop all whom the refusal of one in this lane concerns."""
         if lane is self._again:
             stopped: tuple[_Lane, ...] = (lane,)
@@ -207,7 +215,7 @@ class Turnstile:
             stopped = self._in_order
         now = asyncio.get_running_loop().time()
         for each in stopped:
-            each.close(now, pause)
+            each.close(now, pause, sent=sent)
 
     def _let_in(self) -> None:
         now = asyncio.get_running_loop().time()

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from canaryd.adapters.prometheus import edge_answers, swift, tile_answers, tiles
+from canaryd.adapters.prometheus import edge_answers, elsewhere, swift, tile_answers, tiles
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.client import Client, Inquiry
 from canaryd.adapters.prometheus.session import Reply
@@ -16,6 +16,10 @@ from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import Tile
 
 _Round = dict[Key, Tile | Failed | None]
+
+
+def _empty(told: Tile | Failed | None) -> bool:
+    return isinstance(told, Tile) and not told.pods and not told.rows
 
 
 class Counting:
@@ -58,8 +62,9 @@ class Counting:
             await self._in_trouble(group, time, result)
             return
         sure = {key: told for key, told in result.items() if told is not None}
-        for key, told in (await self._with_edges(group, sure)).items():
-            self._tell(key, told)
+        told = await self._with_reporters(group, await self._with_edges(group, sure))
+        for key, each in told.items():
+            self._tell(key, each)
         unsure = tuple(asked for asked in group.questions if result[asked.key] is None)
         if unsure:
             await self._ask(replace(group, questions=unsure, closely=True), time)
@@ -85,6 +90,21 @@ class Counting:
             key: replace(tile, buckets=edge_answers.shared(found, asked[key]))
             for key, tile in lacking.items()
         }
+        return {**told, **named}
+
+    async def _with_reporters(
+        self, group: tiles.Group, told: Mapping[Key, Tile | Failed]
+    ) -> Mapping[Key, Tile | Failed]:
+        """Where there is no series of either side, find out whether somebody else counts them."""
+        asked = tuple(each for each in group.questions if _empty(told.get(each.key)))
+        if not asked:
+            return told
+        query = tiles.reporting(replace(group, questions=asked))
+        found = await self._client.ask(Inquiry(query, group.questions[0].end), elsewhere.read)
+        if isinstance(found, Trouble):
+            return told
+        words = {each.key: elsewhere.named(found, each) for each in asked}
+        named = {key: Failed(Answered.NO_DATA, said) for key, said in words.items() if said}
         return {**told, **named}
 
     async def _in_trouble(self, group: tiles.Group, time: ServerTime, trouble: Trouble) -> None:

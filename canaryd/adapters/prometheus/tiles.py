@@ -112,6 +112,11 @@ def present(group: Group) -> str:
     return f"group by ({NAMESPACE}, {WORKLOAD}, le) ({BUCKETS}{{{chosen}}})"
 
 
+def reporting(group: Group) -> str:
+    """Return the instant query for who counts the workloads' requests, whoever was asked for."""
+    return f"group by ({NAMESPACE}, {WORKLOAD}, reporter) ({REQUESTS}{{{_named(sides(group))}}})"
+
+
 def joined(parts: Mapping[str, str]) -> str:
     """Make one query of the parts, small ones first: an `or` goes over all before it."""
     return " or ".join(
@@ -146,9 +151,12 @@ def sides(group: Group) -> Iterator[tuple[str, str]]:
 
 def selector(reporter: Reporter, workloads: Iterable[tuple[str, str]]) -> str:
     """Return the matchers of these workloads' series (and of namesakes in others' namespaces)."""
+    return f"reporter={string(reporter.value)}, {_named(workloads)}"
+
+
+def _named(workloads: Iterable[tuple[str, str]]) -> str:
     named = list(workloads)
     return (
-        f"reporter={string(reporter.value)}, "
         f"{_one_of(NAMESPACE, (namespace for namespace, _ in named))}, "
         f"{_one_of(WORKLOAD, (workload for _, workload in named))}"
     )
