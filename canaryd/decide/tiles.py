@@ -115,11 +115,12 @@ def doubtful(tile: Tile, frame: Frame) -> Refusal | None:
     """Why the numbers of this tile cannot be trusted, if so."""
     if tile.reservation:
         return Refusal(Uncounted.RESERVATION, tile.reservation)
-    unattributed = sum(row.count for row in tile.rows if row.workload == UNKNOWN)
+    lost = [row for row in tile.rows if row.workload == UNKNOWN]
+    unattributed = sum(row.count for row in lost if is_error(row.code, row.grpc, frame.grpc_good))
     if unattributed > 0:
         message = f"{unattributed:g} failed requests reached no pod and belong to neither side"
         return Refusal(Uncounted.UNATTRIBUTED, message)
-    if any(not row.pod and row.count > 0 for row in tile.rows):
+    if any(not row.pod and row.count > 0 for row in tile.rows if row.workload != UNKNOWN):
         message = (
             f"the series of {frame.canary} and {frame.primary} have no `pod` label (recording "
             "rules, federation?): scrape the proxies, or use thresholdRange metrics"

@@ -49,6 +49,16 @@ def test_too_few_and_too_many_requests_hold() -> None:
         assert held(decide(share(canary, primary), after(11))) is None
 
 
+@pytest.mark.parametrize(
+    ("canary", "holds"), [(4_700, True), (4_900, False), (22_200, False), (23_000, True)]
+)
+def test_less_than_half_and_more_than_twice_the_weight_and_two_points_hold(
+    canary: float, holds: bool
+) -> None:
+    decision = decide(share(canary, 100_000 - canary), after(11))
+    assert (held(decision) is HoldReason.TRAFFIC_NOT_FOLLOWING) == holds
+
+
 def test_where_another_route_reaches_the_canary_too_many_are_no_contradiction() -> None:
     routing = replace(weights(10), bypassed=True)
     assert held(decide(share(400, 600, routing=routing), after(11))) is None

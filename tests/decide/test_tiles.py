@@ -34,6 +34,10 @@ WITH_SECOND = Side(140, 5)
 TRUE: dict[str, tuple[Tile, Counts]] = {
     "what both sides answered counts": (a_tile(), PLAIN),
     "a tile without requests is one": (bare(), Counts(Side(), Side(), Side(), Side())),
+    "requests that reached no pod and did not fail are nobody's": (
+        replace(a_tile(), rows=(*a_tile().rows, Row("unknown", "", 12, code="200", grpc="5"))),
+        PLAIN,
+    ),
     "a second pod's requests are added": (
         served(*SECOND),
         Counts(WITH_SECOND, PRIMARY, WITH_SECOND, PRIMARY),

@@ -150,6 +150,20 @@ def test_a_canary_with_thresholds_only_is_judged_by_them_only() -> None:
     assert parsed(CANARY).analysis.evidence.gates == ()
 
 
+def test_the_presets_tolerate_what_is_documented() -> None:
+    assert {
+        (preset.value, counted.value): (limit.ratio, limit.delta)
+        for (preset, counted), limit in TOLERATED.items()
+    } == {
+        ("sensitive", "errors"): (1.0, 0.0),
+        ("sensitive", "latency"): (1.0, 0.0),
+        ("default", "errors"): (1.1, 0.0005),
+        ("default", "latency"): (1.1, 0.002),
+        ("quiet", "errors"): (1.25, 0.001),
+        ("quiet", "latency"): (1.25, 0.004),
+    }
+
+
 @pytest.mark.parametrize("preset", Preset)
 @pytest.mark.parametrize("counted", Counted)
 def test_the_preset_says_what_is_tolerated_where_the_gate_does_not(

@@ -10,11 +10,11 @@ from zlib import crc32
 
 import numpy as np
 
-from bench.verdicts import flagger
-from bench.verdicts.counters import play
-from bench.verdicts.scenario import LOADS, RATES, SCENARIOS, SCRAPES, Case, Scenario
-from bench.verdicts.verdict import MOST_FAILED, Outcome, judge, known
-from bench.verdicts.weather import PAST, draw
+from bench.simulated import flagger
+from bench.simulated.counters import play
+from bench.simulated.scenario import LOADS, RATES, SCENARIOS, SCRAPES, Case, Scenario
+from bench.simulated.verdict import MOST_FAILED, Outcome, judge, known
+from bench.simulated.weather import PAST, draw
 from canaryd.model.gates import MARGIN
 
 RISING = tuple(round(5 + 90 * step / 19) for step in range(20))

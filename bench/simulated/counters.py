@@ -10,8 +10,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from bench.verdicts.scenario import EDGES, Case
-from bench.verdicts.weather import CANARY, DOWN, Pod, Weather
+from bench.simulated.scenario import EDGES, Case
+from bench.simulated.weather import CANARY, DOWN, Pod, Weather
 
 Floats = npt.NDArray[np.float64]
 

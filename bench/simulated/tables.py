@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass
 from math import inf
 from statistics import median
 
-from bench.verdicts.bounds import clopper_pearson, wald
-from bench.verdicts.run import FLAGGER, Played
-from bench.verdicts.scenario import Case
+from bench.simulated.bounds import clopper_pearson, wald
+from bench.simulated.run import FLAGGER, Played
+from bench.simulated.scenario import Case
 from canaryd.model.gates import TOLERATED, Counted, Preset
 
 TARGET = 0.015

@@ -9,10 +9,10 @@ from math import ceil
 
 import numpy as np
 
-from bench.verdicts.counters import Track
-from bench.verdicts.prometheus import BEGIN, columns, instant, tile
-from bench.verdicts.scenario import Case
-from bench.verdicts.weather import CANARY, PAST, PRIMARY
+from bench.simulated.counters import Track
+from bench.simulated.prometheus import BEGIN, columns, instant, tile
+from bench.simulated.scenario import Case
+from bench.simulated.weather import CANARY, PAST, PRIMARY
 from canaryd.decide.background import background
 from canaryd.decide.strands import against, bound, worst
 from canaryd.decide.tiles import Frame

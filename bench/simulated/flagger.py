@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from math import floor
 
-from bench.verdicts.counters import BAD, OK, SEEN, Track
-from bench.verdicts.weather import CANARY
+from bench.simulated.counters import BAD, OK, SEEN, Track
+from bench.simulated.weather import CANARY
 
 INTERVAL, RANGE, FAILED = 30.0, 60.0, 5
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from bench.verdicts.counters import BAD, FIRST_EDGE, OK, Track
-from bench.verdicts.scenario import EDGES
-from bench.verdicts.weather import PAST
+from bench.simulated.counters import BAD, FIRST_EDGE, OK, Track
+from bench.simulated.scenario import EDGES
+from bench.simulated.weather import PAST
 from canaryd.model.past import Column
 from canaryd.model.tile import ALL, Presence, Row, Tile
 

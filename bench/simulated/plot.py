@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from math import log10
 from typing import TypeAlias
 
-from bench.verdicts.run import ONSETS
-from bench.verdicts.tables import DESIGN, TARGET, FalseRollbacks, Found, Share
+from bench.simulated.run import ONSETS
+from bench.simulated.tables import DESIGN, TARGET, FalseRollbacks, Found, Share
 
 LEFT, WIDTH, ROW, TOP = 150, 560, 30, 64
 COLOURS = {"canaryd": "#0b7a75", "99 %": "#c8553d", "tuned": "#d9a441"}

@@ -1,4 +1,4 @@
-"""`python -m bench.verdicts.losses`: where canary requests go beyond Wald's bound, one by one.
+"""`python -m bench.simulated.losses`: where canary requests go beyond Wald's bound, one by one.
 
 The product's e-process on independent counts, as shipped and with one thing after another taken
 away. Steady traffic: 100 requests/s on 3 pods, 5 % of them to the canary, an evaluation in 10 s.
@@ -13,9 +13,9 @@ from statistics import fmean, median
 
 import numpy as np
 
-from bench.verdicts.bounds import wald
-from bench.verdicts.run import REGRESSIONS
-from bench.verdicts.tables import ERRORS
+from bench.simulated.bounds import wald
+from bench.simulated.run import REGRESSIONS
+from bench.simulated.tables import ERRORS
 from canaryd.decide.evidence import WORSE, EProcess, dispersion
 from canaryd.decide.strands import AT_START
 from canaryd.model.gates import ALPHA

@@ -8,11 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-from bench.verdicts.bounds import check
-from bench.verdicts.plot import svg
-from bench.verdicts.run import ONSETS, Job, Played, do_all, healthy, regressed
-from bench.verdicts.scenario import SCENARIOS, SCRAPES
-from bench.verdicts.tables import ERRORS, false_table, falses, figures, found_table, founds
+from bench.simulated.bounds import check
+from bench.simulated.plot import svg
+from bench.simulated.run import ONSETS, Job, Played, do_all, healthy, regressed
+from bench.simulated.scenario import SCENARIOS, SCRAPES
+from bench.simulated.tables import ERRORS, false_table, falses, figures, found_table, founds
 
 SHORT, LONG = 6, 240
 """How often each of the 72 combinations of a scenario with several pods is played."""

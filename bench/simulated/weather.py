@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from bench.verdicts.scenario import Case
+from bench.simulated.scenario import Case
 
 PAST = 3600.0
 """So much of the time before the rollout is played, in seconds."""

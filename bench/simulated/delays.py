@@ -1,4 +1,4 @@
-"""`python -m bench.verdicts.delays`: what costs seconds until a regression is found, one by one.
+"""`python -m bench.simulated.delays`: what costs seconds until a regression is found, one by one.
 
 The product's e-process on independent counts at a steady weight. Each row changes one thing of the
 first one only. A regression begins somewhere within an evaluation.
@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from bench.verdicts.tables import DESIGN, ERRORS
+from bench.simulated.tables import DESIGN, ERRORS
 from canaryd.decide.evidence import WORSE, EProcess, dispersion
 from canaryd.decide.strands import ANEW, AT_START
 from canaryd.model.gates import ALPHA
