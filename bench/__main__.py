@@ -39,7 +39,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, lambda *_: None)
     worst = 0
     for name in names:
-        world = [sys.executable, "-m", "tests.world", "run", "--"] if name in IN_WORLD else []
+        needed = name in IN_WORLD and not {"-h", "--help"} & {*options}
+        world = [sys.executable, "-m", "tests.world", "run", "--"] if needed else []
         measured = [sys.executable, "-m", f"bench.{name}", *options]
         code = subprocess.run([*world, *measured], check=False).returncode
         if code in INTERRUPTED:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from bench.scale import scenarios
@@ -27,6 +28,10 @@ COUNTS = (1, 50, 200, 500, 1000, 2000)
 MANY = 5000
 """With so many it is asked what gives first."""
 HOUR = 60.0
+EPILOG = (
+    "N = 200 takes 8 minutes by thresholds and 25 by evidence, everything most of a day. Ctrl-C "
+    "loses nothing: what was measured is kept after each scenario, and printed."
+)
 SCENARIOS: dict[str, Callable[[Scene], Result]] = {
     "first-start": scenarios.first_start,
     "idle": scenarios.idle,
@@ -52,14 +57,25 @@ class Job:
 
 def options() -> argparse.Namespace:
     """What to measure."""
-    parser = argparse.ArgumentParser(prog="bench scale", description=__doc__)
-    parser.add_argument("--n", type=int, action="append", help=f"default: {COUNTS}, each")
-    parser.add_argument("--way", type=Way, action="append", choices=[*Way], help="default: both")
-    parser.add_argument("--interval", type=int, default=10, help="seconds, 10 as Flagger's")
+    parser = argparse.ArgumentParser(prog="bench scale", description=__doc__, epilog=EPILOG)
+    parser.add_argument(
+        "--n",
+        type=several,
+        action="append",
+        help=f"default: {COUNTS}, each, then {MANY} and the churn; may be repeated",
+    )
+    parser.add_argument(
+        "--way", type=Way, action="append", choices=[*Way], help="default: both; may be repeated"
+    )
+    parser.add_argument("--interval", type=several, default=10, help="seconds, 10 as Flagger's")
     names = [*SCENARIOS, "churn"]
-    parser.add_argument("--only", action="append", choices=names, help="default: all")
-    parser.add_argument("--minutes", type=float, default=HOUR, help="of churn; default: 60")
-    parser.add_argument("--crowd", type=int, default=CROWD, help="Canaries of the churn at a time")
+    parser.add_argument(
+        "--only", action="append", choices=names, help="default: all; may be repeated"
+    )
+    parser.add_argument("--minutes", type=lasting, help=f"of churn; default: {HOUR:g}")
+    parser.add_argument(
+        "--crowd", type=several, help=f"Canaries of the churn at a time; default: {CROWD}"
+    )
     parser.add_argument(
         "--out",
         type=Path,
@@ -68,7 +84,34 @@ def options() -> argparse.Namespace:
     )
     parser.add_argument("--profile", action="store_true", help="keep py-spy's stacks there as well")
     parser.add_argument("-o", "--output", choices=["table", "json"], default="table")
-    return parser.parse_args()
+    chosen = parser.parse_args()
+    churns = "churn" in (chosen.only or ()) or not (chosen.only or chosen.n)
+    if not churns and (chosen.minutes or chosen.crowd):
+        parser.error("--minutes and --crowd are about the churn: add --only churn")
+    if (chosen.minutes or chosen.crowd) and not chosen.only:
+        parser.error("--minutes and --crowd play the churn alone with --only churn")
+    if set(chosen.only or ()) == {"churn"} and (chosen.n or chosen.way == [Way.EVIDENCE]):
+        parser.error("the churn is of --crowd Canaries by thresholds: leave out --n and --way")
+    chosen.minutes, chosen.crowd = chosen.minutes or HOUR, chosen.crowd or CROWD
+    return chosen
+
+
+def several(text: str) -> int:
+    """Read how many."""
+    number = int(text)
+    if number < 1:
+        message = f"{number} is less than 1"
+        raise argparse.ArgumentTypeError(message)
+    return number
+
+
+def lasting(text: str) -> float:
+    """Read how long."""
+    number = float(text)
+    if not 0 < number < inf:
+        message = f"{text} is no time"
+        raise argparse.ArgumentTypeError(message)
+    return number
 
 
 def jobs(chosen: argparse.Namespace) -> Iterator[Job]:

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     SWIFT = "tiles"
     EXACT = "tiles, exactly"
     PAST = "past"
+    REPORTING = "who counts"
     LATENCY = "latency"
     SUCCESS = "success"
     OTHER = "other"
@@ -37,6 +38,7 @@ KINDS = (
     (re.compile(r'"peak"'), Kind.SWIFT),
     (re.compile(r'"counts"'), Kind.EXACT),
     (re.compile(r"\boffset\b"), Kind.PAST),
+    (re.compile(r"\breporter\) \("), Kind.REPORTING),
     (re.compile(r"histogram_quantile"), Kind.LATENCY),
     (re.compile(r"istio_requests_total"), Kind.SUCCESS),
 )

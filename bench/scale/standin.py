@@ -27,6 +27,7 @@ from bench.scale.answers import OF_THE_SERVER, RANGES, Instants, Known, series
 from bench.scale.asked import Asked, Kind, read
 from bench.scale.traffic import Mode, Pod, Traffic
 
+MANNERS = ("ok", "hang", "500")
 LATE = 3.0
 HANGS = 60.0
 KEPT = 7200.0
@@ -126,6 +127,8 @@ class Standin:
     async def hook(self, request: web.Request) -> web.Response:
         """Be a receiver."""
         manner = request.match_info["manner"]
+        if manner not in MANNERS:
+            return web.Response(status=404, text=f"{manner}? there are: {', '.join(MANNERS)}")
         body = orjson.loads(await request.read())
         self._hooks["tries"] += 1
         if manner == "hang":

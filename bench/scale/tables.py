@@ -8,7 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from bench.scale.figures import Figures, Result, Spread
-from bench.scale.flagger import BOTH, INTERVAL, NOTE
+from bench.scale.flagger import ADVANCING, BOTH, INTERVAL, NOTE
 from bench.scale.requests import work
 from bench.scale.shown import SHOWN, STRAIN
 
@@ -135,8 +135,13 @@ def asked(scenario: str, way: str, found: Sequence[Result]) -> str:
     known = {name for one in found for name in one.advancing}
     rows = [row(counted(name), [shares(one, [name], known) for one in found]) for name in names]
     sums = [shares(one, work(Counter(one.requests)), known) for one in found]
-    every = row("all that are counted", sums)
-    return "\n".join([*head(f"requests, {what}: {scenario}, {way}", found), *rows, every])
+    rows.append(row("all that are counted", sums))
+    if scenario == "release" and any(map(alike, found)):
+        rows += [
+            row(f"… Flagger: {name}", [f"- / {each:g}" if alike(one) else "" for one in found])
+            for name, each in ADVANCING.items()
+        ]
+    return "\n".join([*head(f"requests, {what}: {scenario}, {way}", found), *rows])
 
 
 def counted(name: str) -> str:

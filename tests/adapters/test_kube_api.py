@@ -84,6 +84,7 @@ async def test_every_answer_that_is_no_success_is_one_of_canaryds_own_errors(
         (http(429, b"Too many", kind="text/plain", headers=[("Retry-After", "7")]), 7),
         (http(429, b"", kind="text/plain"), 1),
         pytest.param(http(429, b"", headers=[("Retry-After", "soon")]), 1, id="no number"),
+        pytest.param(http(429, b"", headers=[("Retry-After", "9" * 5000)]), 1, id="too long"),
         (json(status(429, retryAfterSeconds=3), 429), 3),
         (http(429, b"", headers=[("Retry-After", "999999")]), 60),
     ],

@@ -107,6 +107,7 @@ def _control_plane(layout: Layout) -> list[Recipe]:
         *("--tls-cert-file", pki / "server.crt", "--tls-private-key-file", pki / "server.key"),
         *("--advertise-address", POD_ADDRESS, "--service-cluster-ip-range", "10.96.0.0/16"),
         *("--allow-privileged", "--token-auth-file", "tokens.csv", "--authorization-mode", "RBAC"),
+        *("--event-ttl", "24h"),  # a measurement of hours counts them at its end
         *("--audit-policy-file", "audit.yaml", "--audit-log-path", layout.audit_log),
         *("--service-account-key-file", account_key),
         *("--service-account-signing-key-file", account_key),

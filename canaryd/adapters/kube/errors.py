@@ -23,6 +23,8 @@ from canaryd.model.errors import (
 _LONGEST_PAUSE = 60
 _NO_ROUTE = b"404 page not found"
 _UNEXPLAINED = "error in our request"
+_SECONDS = re.compile(r"\s*([0-9]{1,9})\s*")
+"""What the API server's Retry-After is: never a date."""
 _USER = re.compile(r'User "([^"]+)"')
 
 
@@ -138,7 +140,7 @@ def _forbidden(call: Call, status: Status) -> str:
 
 
 def _pause(status: Status | None, header: str | None) -> timedelta:
-    seconds = int(header) if header and header.strip().isdigit() else 0
+    seconds = int(found[1]) if header and (found := _SECONDS.fullmatch(header)) else 0
     if not seconds and status and status.details:
         seconds = status.details.retry_after_seconds
     return timedelta(seconds=min(max(seconds, 1), _LONGEST_PAUSE))
