@@ -15,7 +15,7 @@ from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
 from canaryd.model.evidence import Evidence, GateEvidence, Tally
-from canaryd.model.gates import EvidenceGate
+from canaryd.model.gates import EvidenceGate, Reporter
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 from canaryd.model.tile import USUAL_SCRAPE, Background
 
@@ -271,6 +271,14 @@ def lags_behind(draft: Draft) -> bool:
 def no_requests(draft: Draft, evidence: Evidence) -> str:
     """Say that no request came, and what was to be expected."""
     span = narrate.span(evidence.empty * evidence.window)
+    if evidence.counted_by is not None:
+        asked, others = draft.snap.spec.analysis.evidence.reporter, evidence.counted_by
+        ambient = ", as in ambient mode" if others is Reporter.WAYPOINT else ""
+        return (
+            f"the requests of {draft.canary.name} and {draft.primary.name} are counted by "
+            f'reporter="{others.value}"{ambient}, none for {span} by reporter="{asked.value}": '
+            f"set analysis.reporter to {others.value}"
+        )
     if not evidence.expected:
         return f"neither {draft.canary.name} nor {draft.primary.name} got a request for {span}"
     return (

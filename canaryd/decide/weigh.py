@@ -144,6 +144,8 @@ def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Eviden
 
 def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
     """One tile: evidence if it counts, the reason why not if it does not."""
+    if tile.counted_by is not evidence.counted_by:
+        evidence = replace(evidence, counted_by=tile.counted_by)
     counts, refusal = read(tile, scales.frame)
     if counts is not None and (gone := unwatched(evidence, tile, scales)) is not None:
         counts, refusal = None, gone
@@ -171,12 +173,12 @@ def unwatched(evidence: Evidence, tile: Tile, scales: Scales) -> Refusal | None:
     primary that still serves has pods: without its counts the canary's say nothing, as in an outage
     that takes away the primary's nodes.
     """
-    if evidence.tiles and not tile.pods:
+    counted = [strand.total for gate in evidence.gates for strand in gate.strands]
+    if not tile.pods and any(each.canary or each.primary for each in counted):
         return Refusal(Uncounted.STALE, "no pod of either side was scraped in it")
     primary = scales.frame.primary
     of_it = [pod for pod in tile.pods if pod.workload == primary]
-    compared = any(strand.total.primary for gate in evidence.gates for strand in gate.strands)
-    seen = bool(of_it) or (evidence.tiles > 0 and compared)
+    seen = bool(of_it) or any(each.primary for each in counted)
     if scales.weight < FULL and seen and all(pod.at_end is None for pod in of_it):
         return Refusal(Uncounted.STALE, f"no pod of {primary} was scraped at its end")
     return None

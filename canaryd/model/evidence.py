@@ -129,5 +129,7 @@ class Evidence:
     empty_since: datetime | None = None
     expected: float = 0.0
     """How many canary requests those should have had, by the primary's and the weight."""
+    counted_by: Reporter | None = None
+    """Who else counts the requests, where the reporter that was asked for counts none at all."""
     followed: Tally = Tally()
     """Requests of both sides since the weight last settled: the observed share."""

@@ -69,6 +69,8 @@ class Tile:
     lacking: tuple[float, ...] = ()
     buckets: tuple[float, ...] = ()
     reporter: Reporter | None = None
+    counted_by: Reporter | None = None
+    """Who counts requests where the one that was asked for has no series of either side."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -212,6 +212,10 @@ class EvidenceStatus(StatusPart):
     expected: float = Field(
         default=0.0, description="How many canary requests those should have had."
     )
+    counted_by: Reporter | None = Field(
+        default=None,
+        description="Whose proxies count the requests, where those of analysis.reporter do not.",
+    )
     latest: Numbers = Field(
         default=Tally(),
         description=f"Requests of all pods in the last span that was understood: {IN_ORDER}.",

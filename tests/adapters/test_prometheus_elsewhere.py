@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
-from canaryd.model.names import Key
-from canaryd.model.question import Failed
 from canaryd.model.tile import Tile
 from tests.adapters.asking import TIME, Line, asking, lines, spans, steady, tile_question, tile_told
 from tests.adapters.fakes import NOON
@@ -20,27 +17,25 @@ def reported(*reporters: str, workload: str = "podinfo-v1") -> list[Line]:
     return [{"metric": {**sides, "reporter": reporter}, "value": stamp} for reporter in reporters]
 
 
+DESTINATION, SOURCE, WAYPOINT = Reporter.DESTINATION, Reporter.SOURCE, Reporter.WAYPOINT
+
+
 @pytest.mark.parametrize(
-    ("asked", "there", "words"),
+    ("asked", "there", "named"),
     [
-        (
-            Reporter.DESTINATION,
-            ("source", "waypoint"),
-            'are counted by its waypoint, as in ambient mode (reporter="waypoint"), not with '
-            'reporter="destination"; set analysis.reporter to waypoint',
-        ),
-        (Reporter.WAYPOINT, ("destination",), "set analysis.reporter to destination"),
-        (Reporter.DESTINATION, ("source",), "set analysis.reporter to source"),
+        (DESTINATION, ("source", "waypoint"), WAYPOINT),
+        (WAYPOINT, ("destination", "source"), DESTINATION),
+        (DESTINATION, ("source",), SOURCE),
+        (SOURCE, ("waypoint",), WAYPOINT),
     ],
 )
-async def test_who_counts_the_requests_instead_is_named_with_what_to_change(
-    asked: Reporter, there: tuple[str, ...], words: str
+async def test_who_counts_the_requests_instead_is_told(
+    asked: Reporter, there: tuple[str, ...], named: Reporter
 ) -> None:
-    told = await tile_told(spans(), lines(*reported(*there)), asked=tile_question(reporter=asked))
-    assert isinstance(told, Failed)
-    assert told.answered is Answered.NO_DATA
-    assert told.detail.startswith("the requests of podinfo-v2 and podinfo-v1 are counted by ")
-    assert told.detail.endswith(words)
+    question = tile_question(reporter=asked)
+    told = await tile_told(spans(), lines(*reported(*there)), asked=question)
+    assert isinstance(told, Tile)
+    assert (told.rows, told.pods, told.counted_by) == ((), (), named)
 
 
 NOBODY_ELSE: dict[str, Behaviour] = {
@@ -60,7 +55,7 @@ async def test_a_tile_without_any_series_is_one_when_nobody_else_is_known_to_cou
 ) -> None:
     told = await tile_told(spans(), NOBODY_ELSE[name])
     assert isinstance(told, Tile)
-    assert (told.rows, told.pods, told.reservation) == ((), (), "")
+    assert (told.rows, told.pods, told.counted_by) == ((), (), None)
 
 
 async def test_only_canaries_without_any_series_are_asked_about_again() -> None:
@@ -71,5 +66,6 @@ async def test_only_canaries_without_any_series_are_asked_about_again() -> None:
         query = server.heard[1].form["query"]
     assert "podinfo" not in query
     assert "reporter=" not in query
-    assert isinstance(told[Key("demo", "podinfo")], Tile)
-    assert isinstance(told[Key("demo", "other")], Failed)
+    assert "rate(" in query, "what was counted long ago tells nothing"
+    named = {key.name: tile.counted_by for key, tile in told.items() if isinstance(tile, Tile)}
+    assert named == {"podinfo": None, "other": WAYPOINT}

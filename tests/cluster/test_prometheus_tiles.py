@@ -23,7 +23,6 @@ from tests.cluster.meshes import (
     GAPS,
     MESHES,
     STEADY,
-    TIME,
     WINDOW,
     books,
     canary,
@@ -137,12 +136,13 @@ async def test_requests_that_a_waypoint_counts_are_named_and_counted_when_it_is_
         metrics = PrometheusMetrics(server.url, clock=SystemClock(), counted=lambda _: None)
         usual, mended = question(60), replace(question(60), reporter=Reporter.WAYPOINT)
         try:
-            (named,) = (await metrics.tiles([usual], time=TIME)).values()
-            made = await tile(metrics, mended)
+            named, made = await tile(metrics, usual), await tile(metrics, mended)
+            later = await tile(metrics, replace(usual, end=at(STEADY.end + 3000)))
         finally:
             await metrics.close()
-    assert isinstance(named, Failed)
-    assert named.detail.endswith("set analysis.reporter to waypoint")
+    assert (named.rows, named.pods, named.counted_by) == ((), (), Reporter.WAYPOINT)
+    assert later.counted_by is None, "nobody has counted anything for a while"
+    assert made.counted_by is None
     assert sum(counts(made).values()) == sum(books(STEADY, 60).values()) > 0
 
 

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from canaryd.decide.engine import decide
+from canaryd.decide.weigh import take_in
 from canaryd.model.answered import Answered
+from canaryd.model.gates import Reporter
 from canaryd.model.names import Weight
 from canaryd.model.spec import MissingPolicy, Otherwise, Step
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
@@ -27,6 +29,7 @@ from tests.decide.counted import (
     ERRORS,
     EVEN,
     SILENT,
+    a_tile,
     after,
     counting,
     evidence_of,
@@ -36,6 +39,7 @@ from tests.decide.counted import (
     silence,
     weighed,
 )
+from tests.decide.scales import scales
 
 ROLL_BACK = MissingPolicy(timedelta(minutes=10), Otherwise.ROLL_BACK)
 ADVANCE = MissingPolicy(timedelta(minutes=10), Otherwise.ADVANCE)
@@ -118,6 +122,24 @@ def test_a_canary_that_is_seldom_called_is_not_missed_too_soon() -> None:
     quick = judged_by(ERRORS, walk=steps_, no_data=replace(ADVANCE, after=sec(60)))
     hold = weighed(*many(6, **rare), spec=replace(quick, analysis=quick.analysis))
     assert written(decide(hold, after(61))) == [100]
+
+
+def test_when_a_waypoint_counts_what_was_to_be_counted_at_the_destination_that_is_said() -> None:
+    ambient = [
+        replace(tile, rows=(), pods=(), counted_by=Reporter.WAYPOINT) for tile in many(3, **NOBODY)
+    ]
+    decision = decide(weighed(*ambient), after(31))
+    assert gate_of(decision).verdict is Verdict.NO_DATA
+    assert gate_of(decision).message == (
+        "errors: the requests of podinfo-v2 and podinfo-v1 are counted by "
+        'reporter="waypoint", as in ambient mode, none for 30s by reporter="destination": '
+        "set analysis.reporter to waypoint"
+    )
+    evidence = decision.status.evidence
+    assert evidence is not None
+    assert evidence.counted_by is Reporter.WAYPOINT
+    mended = take_in(evidence, (a_tile(3),), scales())
+    assert mended.counted_by is None
 
 
 def test_when_nobody_calls_either_side_that_is_said() -> None:

@@ -18,10 +18,6 @@ from canaryd.model.tile import Tile
 _Round = dict[Key, Tile | Failed | None]
 
 
-def _empty(told: Tile | Failed | None) -> bool:
-    return isinstance(told, Tile) and not told.pods and not told.rows
-
-
 class Counting:
     """One round of tiles, and what was told."""
 
@@ -96,15 +92,22 @@ class Counting:
         self, group: tiles.Group, told: Mapping[Key, Tile | Failed]
     ) -> Mapping[Key, Tile | Failed]:
         """Where there is no series of either side, find out whether somebody else counts them."""
-        asked = tuple(each for each in group.questions if _empty(told.get(each.key)))
+        empty = {
+            key: tile
+            for key, tile in told.items()
+            if isinstance(tile, Tile) and not tile.pods and not tile.rows
+        }
+        asked = {each.key: each for each in group.questions if each.key in empty}
         if not asked:
             return told
-        query = tiles.reporting(replace(group, questions=asked))
+        query = tiles.reporting(replace(group, questions=tuple(asked.values())))
         found = await self._client.ask(Inquiry(query, group.questions[0].end), elsewhere.read)
         if isinstance(found, Trouble):
             return told
-        words = {each.key: elsewhere.named(found, each) for each in asked}
-        named = {key: Failed(Answered.NO_DATA, said) for key, said in words.items() if said}
+        named = {
+            key: replace(tile, counted_by=elsewhere.other(found, asked[key]))
+            for key, tile in empty.items()
+        }
         return {**told, **named}
 
     async def _in_trouble(self, group: tiles.Group, time: ServerTime, trouble: Trouble) -> None:

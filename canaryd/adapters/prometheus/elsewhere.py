@@ -1,4 +1,4 @@
-"""Who else counts a Canary's requests: the answer to `tiles.reporting`, in words that help.
+"""Who else counts a Canary's requests: the answer to `tiles.reporting`.
 
 In ambient mode it is the waypoint.
 """
@@ -15,7 +15,8 @@ from canaryd.adapters.prometheus.tile_answers import Side
 from canaryd.model.gates import Reporter
 from canaryd.model.question import TileQuestion
 
-_WAYPOINT = "its waypoint, as in ambient mode"
+_BEST = (Reporter.WAYPOINT, Reporter.DESTINATION, Reporter.SOURCE)
+"""Whom to name first: a waypoint sees every request, clients only those that they sent."""
 
 
 def read(reply: Reply) -> Mapping[Side, frozenset[str]] | Trouble:
@@ -37,17 +38,10 @@ def read(reply: Reply) -> Mapping[Side, frozenset[str]] | Trouble:
     return found
 
 
-def named(found: Mapping[Side, frozenset[str]], asked: TileQuestion) -> str | None:
-    """Say who counts the requests of either side, if it is somebody else than was asked."""
-    sides = ((asked.namespace, name) for name in (asked.canary, asked.primary))
-    others = {name for side in sides for name in found.get(side, ())} - {asked.reporter.value}
-    known = [each for each in Reporter if each.value in others]
-    if not known:
+def other(found: Mapping[Side, frozenset[str]], asked: TileQuestion) -> Reporter | None:
+    """Return who counts the requests of either side, if it is somebody else than was asked."""
+    sides = [(asked.namespace, name) for name in (asked.canary, asked.primary)]
+    there = {name for side in sides for name in found.get(side, ())}
+    if asked.reporter.value in there:
         return None
-    other = known[-1]  # a waypoint, where there is one, sees every request
-    who = _WAYPOINT if other is Reporter.WAYPOINT else f"their {other.value}'s proxies"
-    return (
-        f"the requests of {asked.canary} and {asked.primary} are counted by {who} "
-        f'(reporter="{other.value}"), not with reporter="{asked.reporter.value}"; '
-        f"set analysis.reporter to {other.value}"
-    )
+    return next((each for each in _BEST if each.value in there), None)

@@ -35,6 +35,7 @@ UNKNOWN = "unknown"
 """What Istio calls the workload of a request that reached none."""
 EARLIER = timedelta(hours=1)
 """How far back a pod is looked for that was not there at the start."""
+LATELY = timedelta(minutes=5)
 COUNTS, TIMED, AT_END, AT_START, WARM, KNOWN = "counts", "timed", "end", "start", "warm", "known"
 LOST, SERVED = "lost", "served"
 
@@ -113,8 +114,12 @@ def present(group: Group) -> str:
 
 
 def reporting(group: Group) -> str:
-    """Return the instant query for who counts the workloads' requests, whoever was asked for."""
-    return f"group by ({NAMESPACE}, {WORKLOAD}, reporter) ({REQUESTS}{{{_named(sides(group))}}})"
+    """Return the instant query for who has counted requests of the workloads lately.
+
+    Clients remember those of pods that are long gone: only what has grown tells who counts.
+    """
+    series = f"{REQUESTS}{{{_named(sides(group))}}}[{promql_duration(LATELY)}]"
+    return f"sum by ({NAMESPACE}, {WORKLOAD}, reporter) (rate({series})) > 0"
 
 
 def joined(parts: Mapping[str, str]) -> str:
