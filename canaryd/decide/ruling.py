@@ -47,6 +47,7 @@ HELD = {
 UNCOUNTED = {
     Uncounted.NOT_PER_POD.value: HoldReason.METRICS_NOT_PER_POD,
     Uncounted.UNATTRIBUTED.value: HoldReason.UNATTRIBUTED_ERRORS,
+    Uncounted.UNWATCHED.value: HoldReason.METRICS_UNAVAILABLE,
 }
 """What keeps counts from being evidence for as long as it lasts."""
 

@@ -31,6 +31,7 @@ class Uncounted(Enum):
     WEIGHT_CHANGED = "WeightChanged"
     SCRAPE_GAP = "ScrapeGap"
     STALE = "Stale"
+    UNWATCHED = "Unwatched"
     NOT_PER_POD = "NotPerPod"
     UNATTRIBUTED = "Unattributed"
 

@@ -147,8 +147,8 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
     if tile.counted_by is not evidence.counted_by:
         evidence = replace(evidence, counted_by=tile.counted_by)
     counts, refusal = read(tile, scales.frame)
-    if counts is not None and (gone := unwatched(evidence, tile, scales)) is not None:
-        counts, refusal = None, gone
+    if counts is not None and (unseen := unwatched(evidence, tile, counts, scales)) is not None:
+        counts, refusal = None, unseen
     if refusal is not None:
         evidence = refuse(evidence, tile, refusal)
     if counts is None:  # neither a row of failing tiles nor one of empty ones goes on
@@ -166,21 +166,25 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
     return replace(evidence, gates=gates, tiles=evidence.tiles + 1)
 
 
-def unwatched(evidence: Evidence, tile: Tile, scales: Scales) -> Refusal | None:
+def unwatched(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) -> Refusal | None:
     """Why nobody looked at a side that was seen before, if so.
 
     What Prometheus cannot scrape any more it calls gone at once, as it does a pod that is. But a
     primary that still serves has pods: without its counts the canary's say nothing, as in an outage
-    that takes away the primary's nodes.
+    that takes away the primary's nodes. Where the canary had no request there is nothing to say.
     """
     counted = [strand.total for gate in evidence.gates for strand in gate.strands]
+    counted += [evidence.latest, evidence.followed]
     if not tile.pods and any(each.canary or each.primary for each in counted):
         return Refusal(Uncounted.STALE, "no pod of either side was scraped in it")
+    if not counts.canary_all.requests or counts.primary_all.requests or scales.weight == FULL:
+        return None
     primary = scales.frame.primary
     of_it = [pod for pod in tile.pods if pod.workload == primary]
     seen = bool(of_it) or any(each.primary for each in counted)
-    if scales.weight < FULL and seen and all(pod.at_end is None for pod in of_it):
-        return Refusal(Uncounted.STALE, f"no pod of {primary} was scraped at its end")
+    if seen and all(pod.at_end is None for pod in of_it):
+        message = f"{scales.frame.canary} had requests, and no pod of {primary} was scraped"
+        return Refusal(Uncounted.UNWATCHED, message)
     return None
 
 

@@ -206,8 +206,31 @@ class Ledger(Books):
             return
         live = before.step is not None and before.step.live_since is not None
         demand(not (live and known and self.beyond(snap, compare=True)), "proven, and it goes on")
-        for tile in self.follows(snap, before.evidence.counted_until):
-            demand(excused(tile) or not self.broken(snap, tile), "most requests fail: it goes on")
+        tiles = list(self.follows(snap, before.evidence.counted_until))
+        unseen = [self.out_of_sight(snap, tile) for tile in tiles]
+        for tile, nobody in zip(tiles, unseen, strict=True):
+            told = faulty(tile) or nobody or not self.broken(snap, tile)
+            demand(told, "most requests fail: it goes on")
+        known = any(s.total.primary for gate in before.evidence.gates for s in gate.strands)
+        last = tiles[-1] if tiles and not faulty(tiles[-1]) else None
+        blind = known and last is not None and unseen[-1] and self.called(snap, last)
+        ahead = after.step is not None and before.step is not None
+        ahead = ahead and after.step.index > before.step.index  # type: ignore[union-attr]
+        demand(not (blind and ahead), "it goes on while nobody looks at the primary")
+
+    def called(self, snap: Snapshot, tile: Tile) -> bool:
+        """Whether the canary had requests in it."""
+        idle = snap.status.idle_slot
+        name = snap.workloads[idle].name if idle is not None else ""
+        return wrong([row for row in tile.rows if row.workload == name])[1] > 0
+
+    def out_of_sight(self, snap: Snapshot, tile: Tile) -> bool:
+        """Whether nobody scraped a primary that has a share of the requests."""
+        slot = snap.status.primary_slot
+        name = snap.workloads[slot].name if slot is not None else ""
+        there = {pod.workload for pod in tile.pods if pod.at_end}
+        there |= {row.workload for row in tile.rows if row.count}
+        return snap.status.canary_weight < ALL_TRAFFIC and name not in there
 
     def broken(self, snap: Snapshot, tile: Tile) -> bool:
         """Whether nine in ten of the canary's requests failed, and not of the primary's."""

@@ -12,6 +12,7 @@ import pytest
 from canaryd.decide.engine import decide
 from canaryd.decide.weigh import take_in
 from canaryd.model.evidence import Tally
+from canaryd.model.status import HoldReason
 from canaryd.model.tile import Presence, Tile
 from tests.decide.build import (
     T0,
@@ -122,8 +123,31 @@ def test_an_outage_in_which_nobody_scrapes_the_primary_is_no_disaster_of_the_can
     evidence = take_in(known, blind, scales())
     assert (evidence.failing, evidence.tiles, evidence.counted_until) == (0, 1, after(40))
     assert evidence.refused is not None
-    assert evidence.refused.message == "no pod of podinfo-v1 was scraped at its end"
+    assert evidence.refused.message == (
+        "podinfo-v2 had requests, and no pod of podinfo-v1 was scraped"
+    )
     assert (total(evidence), evidence.refused.count) == (total(known), 3)
+
+
+def test_what_has_passed_waits_while_nobody_scrapes_the_primary() -> None:
+    """The gate is proven; then the primary is out of sight, and the canary answers nothing well."""
+    good = {"canary": (0, 2000), "primary": (0, 18000)}
+    seen = [often(n, **good) for n in range(3)]
+    blind = [often(n, (2000, 2000), primary=(0, 0), pods=often(n).pods[:1]) for n in range(3, 12)]
+    assert told(decide(weighed(*seen, *(often(n, **good) for n in range(3, 7))), after(71))) == [
+        "StepEntered"
+    ]
+    decision = decide(weighed(*seen, *blind), after(121))
+    assert (told(decision), written(decision)) == (["HoldStarted"], [])
+    assert decision.status.hold is not None
+    assert decision.status.hold.reason is HoldReason.METRICS_UNAVAILABLE
+    assert "no pod of podinfo-v1 was scraped" in decision.status.hold.message
+
+
+def test_a_primary_without_series_hides_no_canary_that_nobody_calls() -> None:
+    quiet = [often(n, (0, 0), primary=(0, 0), pods=often(n).pods[:1]) for n in range(1, 8)]
+    evidence = take_in(begun(), [often(0, (0, 20)), *quiet], scales())
+    assert (evidence.refused, evidence.empty) == (None, 7)
 
 
 def gone(start: datetime) -> Presence:

@@ -36,6 +36,7 @@ UNKNOWN = "unknown"
 EARLIER = timedelta(hours=1)
 """How far back a pod is looked for that was not there at the start."""
 LATELY = timedelta(minutes=5)
+"""Who counted requests in that time counts them."""
 COUNTS, TIMED, AT_END, AT_START, WARM, KNOWN = "counts", "timed", "end", "start", "warm", "known"
 LOST, SERVED = "lost", "served"
 
