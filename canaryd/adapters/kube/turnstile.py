@@ -53,7 +53,9 @@ class _Waiter:
     """One that waits, in the order of its number."""
 
     number: int
-    turn: Future[None]
+    turn: Future[bool]
+    """True lets it in, False says that it was overtaken. No exception stands here: its traceback
+    would keep all that the write was made of, for as long as others wait before it."""
     of: Key | None
 
 
@@ -146,31 +148,31 @@ class Turnstile:
         """There is news of this Canary: what waits of it is old."""
         waiter = self._of.pop(key, None)
         if waiter is not None and not waiter.turn.done():
-            message = f"news of {key} came before its write was sent"
-            waiter.turn.set_exception(OvertakenError(message))
+            waiter.turn.set_result(False)
 
     def _lane(self, urgency: Urgency, of: Key | None) -> _Lane:
         again = urgency is Urgency.FALL and of in self._refused
         return self._again if again else self._lanes[urgency]
 
     async def _enter(self, lane: _Lane, of: Key | None) -> None:
-        turn: Future[None] = asyncio.get_running_loop().create_future()
+        turn: Future[bool] = asyncio.get_running_loop().create_future()
         waiter = self._queue_up(lane, turn, of)
         self._waiting += 1
         self._let_in()
         try:
-            await turn
-        except OvertakenError:
-            self._remember(self._places, of, (lane.urgency, waiter.number))
-            raise
+            let_in = await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled() and turn.exception() is None:
+            if turn.done() and not turn.cancelled() and turn.result():
                 self._leave()  # it was let in and called off in the same moment
             raise
         finally:
             self._waiting -= 1
             if of is not None and self._of.get(of) is waiter:
                 del self._of[of]
+        if not let_in:
+            self._remember(self._places, of, (lane.urgency, waiter.number))
+            message = f"news of {of} came before its write was sent"
+            raise OvertakenError(message)
 
     @staticmethod
     def _remember(kept: dict[Key, _T], of: Key | None, what: _T) -> None:
@@ -181,7 +183,7 @@ class Turnstile:
             del kept[next(iter(kept))]
         kept[of] = what
 
-    def _queue_up(self, lane: _Lane, turn: Future[None], of: Key | None) -> _Waiter:
+    def _queue_up(self, lane: _Lane, turn: Future[bool], of: Key | None) -> _Waiter:
         number = self._place(lane, of) if of is not None else None
         if number is not None:
             waiter = _Waiter(number, turn, of)
@@ -220,7 +222,7 @@ class Turnstile:
     def _let_in(self) -> None:
         now = asyncio.get_running_loop().time()
         while (lane := self._next(now)) is not None:
-            lane.waiters.popleft().turn.set_result(None)
+            lane.waiters.popleft().turn.set_result(True)
             self._under_way += 1
             self._turns += 1
             self._paid_until = max(self._paid_until, now) + self._spacing
