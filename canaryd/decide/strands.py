@@ -32,9 +32,9 @@ WIDER = 1.5
 """The margin is at least so much wider than what is tolerated: passing must be possible."""
 AT_START = 0.75
 """So much is bet when the rollout begins."""
-STEPS_APART = 20
-"""The counts of so many steps are kept, each for itself; what was before is one, so that no status
-grows without end."""
+LATE = 18
+"""The counts of so many steps before this one stand each for themselves; what was before is one, so
+that no status grows without end."""
 ANEW = 0.03
 """So much of what is left is bet with every tile: bets against a canary that was good for long are
 as good as lost, and one that turns bad then must find others."""
@@ -78,10 +78,9 @@ def enter_strand(strand: Strand) -> Strand:
     outage, for a difference between them, since the sides' shares change from step to step.
     """
     before = strand.steps if strand.steps[-1] != Tally() else strand.steps[:-1]
-    early = len(before) + 2 - STEPS_APART
-    if early > 1:
-        before = (sum(before[:early], Tally()), *before[early:])
-    return replace(strand, fine=all_in(BETTER), steps=(*before, Tally()))
+    early, late = before[:-LATE], before[-LATE:]
+    first = (sum(early, Tally()),) if early else ()
+    return replace(strand, fine=all_in(BETTER), steps=(*first, *late, Tally()))
 
 
 def all_in(bets: tuple[float, ...]) -> Bets:

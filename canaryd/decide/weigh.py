@@ -15,6 +15,7 @@ from canaryd.decide.strands import enter_strand, new_strand, tally, terms, weigh
 from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
 from canaryd.model.evidence import Evidence, GateEvidence, Refused, Tally
 from canaryd.model.gates import Compare, Counted, EvidenceGate, Evidential, Objective
+from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.tile import Background, Tile
 
 UNKNOWN_DISPERSION = 3.0
@@ -29,8 +30,6 @@ RULE_OF_THREE = 3
 """None of n failed: with 95 % confidence fewer than 3 in n do."""
 HALF = 0.5
 """No primary without a failure is taken for one that fails more often: then all must fail."""
-FULL = 100
-"""Percent: the primary serves nobody any more."""
 ENOUGH_FAILING = 2
 """So many failing tiles in a row end a rollout; one that is worse counts twice."""
 FOLLOWED_MOST = 100_000
@@ -177,7 +176,8 @@ def unwatched(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) ->
     counted += [evidence.latest, evidence.followed]
     if not tile.pods and any(each.canary or each.primary for each in counted):
         return Refusal(Uncounted.STALE, "no pod of either side was scraped in it")
-    if not counts.canary_all.requests or counts.primary_all.requests or scales.weight == FULL:
+    one_sided = counts.canary_all.requests and not counts.primary_all.requests
+    if not one_sided or scales.weight == ALL_TRAFFIC:
         return None
     primary = scales.frame.primary
     of_it = [pod for pod in tile.pods if pod.workload == primary]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import aiohttp
@@ -19,16 +20,17 @@ from bench.scale.traffic import Mode
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
 from canaryd.model.answered import Answered
-from canaryd.model.gates import Reporter
-from canaryd.model.names import Key, Revision
-from canaryd.model.question import Question, ServerTime, TileQuestion
+from canaryd.model.names import Key
+from canaryd.model.question import ServerTime
 from canaryd.model.snapshot import Sample
 from canaryd.model.spec import DURATION, SUCCESS_RATE
 from canaryd.model.tile import Tile
+from tests.adapters.asking import built_in, tile_question
 
 NAMES, TURNED, OTHER = ("app0", "app1"), "app1", "app0"
 NEVER = {Mode.FAIL, Mode.HANG, Mode.LATE}
-MINUTE, TILE, SCRAPE = timedelta(minutes=1), timedelta(seconds=10), 5
+SCRAPE = 5
+"""Seconds."""
 
 
 @asynccontextmanager
@@ -67,12 +69,6 @@ async def asking(url: str) -> AsyncIterator[PrometheusMetrics]:
         await metrics.close()
 
 
-def question(name: str, metric: str, now: datetime) -> Question:
-    return Question(
-        Key("demo", name), metric, None, "demo", f"{name}-v2", Revision("7f9c"), MINUTE, now
-    )
-
-
 EXPECTED: dict[Mode, tuple[float | None, float | None]] = {
     Mode.GOOD: (99.9, 50.0),
     Mode.BAD: (50.0, 5000.0),
@@ -85,7 +81,11 @@ EXPECTED: dict[Mode, tuple[float | None, float | None]] = {
 @pytest.mark.parametrize("mode", Mode)
 async def test_threshold_queries_are_answered_by_what_the_workload_does(mode: Mode) -> None:
     now = datetime.now(UTC)  # noqa: TID251 - what a metrics server knows about is now
-    asked = [question(name, metric, now) for name in NAMES for metric in (SUCCESS_RATE, DURATION)]
+    asked = [
+        replace(built_in(name, metric), due=now)
+        for name in NAMES
+        for metric in (SUCCESS_RATE, DURATION)
+    ]
     async with playing(mode) as url, asking(url) as metrics:
         told = await metrics.ask(asked)
 
@@ -102,21 +102,7 @@ async def test_threshold_queries_are_answered_by_what_the_workload_does(mode: Mo
 @pytest.mark.parametrize("mode", [mode for mode in Mode if mode not in NEVER])
 async def test_tiles_are_answered_for_all_that_say_something(mode: Mode) -> None:
     end = datetime.fromtimestamp(time.time() // SCRAPE * SCRAPE, UTC)  # noqa: TID251 - as above
-    asked = [
-        TileQuestion(
-            key=Key("demo", name),
-            namespace="demo",
-            canary=f"{name}-v2",
-            primary=f"{name}-v1",
-            revision=Revision("7f9c"),
-            window=TILE,
-            end=end,
-            edges=(500.0,),
-            warm_up=timedelta(seconds=30),
-            reporter=Reporter.DESTINATION,
-        )
-        for name in NAMES
-    ]
+    asked = [replace(tile_question(name, edges=(500.0,)), end=end) for name in NAMES]
     async with playing(mode) as url, asking(url) as metrics:
         told = await metrics.tiles(asked, time=ServerTime(timedelta(), timedelta(seconds=SCRAPE)))
     for name in NAMES:

@@ -211,11 +211,10 @@ class Ledger(Books):
         for tile, nobody in zip(tiles, unseen, strict=True):
             told = faulty(tile) or nobody or not self.broken(snap, tile)
             demand(told, "most requests fail: it goes on")
-        known = any(s.total.primary for gate in before.evidence.gates for s in gate.strands)
+        compared = any(s.total.primary for gate in before.evidence.gates for s in gate.strands)
         last = tiles[-1] if tiles and not faulty(tiles[-1]) else None
-        blind = known and last is not None and unseen[-1] and self.called(snap, last)
-        ahead = after.step is not None and before.step is not None
-        ahead = ahead and after.step.index > before.step.index  # type: ignore[union-attr]
+        blind = compared and last is not None and unseen[-1] and self.called(snap, last)
+        ahead = before.step and after.step and after.step.index > before.step.index
         demand(not (blind and ahead), "it goes on while nobody looks at the primary")
 
     def called(self, snap: Snapshot, tile: Tile) -> bool:

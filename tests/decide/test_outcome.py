@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from canaryd.decide.engine import decide
-from canaryd.decide.outcome import EVENTS, dated, next_status, stalled
+from canaryd.decide.outcome import EVENTS, dated, stalled
 from canaryd.model.decision import Decision
 from canaryd.model.names import Key, Weight
 from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
@@ -25,7 +24,6 @@ from canaryd.model.status import (
 from tests.decide.build import (
     CANARY,
     IDLE,
-    MINUTE,
     NEW,
     T0,
     a_snapshot,
@@ -34,18 +32,7 @@ from tests.decide.build import (
     at_step,
     weights,
 )
-
-LATER = T0 + MINUTE
-TOLD = Notice(41, "StepEntered", "…", Severity.INFO, T0, "Progressing", Weight(10))
-
-
-def after(snap: Snapshot, decision: Decision | None = None, **changes: Any) -> Status:
-    known = {"problems": (), "delivered": {}} | changes
-    return next_status(snap, decision or Decision(status=snap.status), LATER, **known)
-
-
-def conditions(status: Status) -> dict[str, tuple[str, str]]:
-    return {c.type: (c.status, c.reason) for c in status.conditions}
+from tests.decide.written import LATER, TOLD, after, conditions
 
 
 def test_notices_are_numbered_after_the_last() -> None:

@@ -8,12 +8,7 @@ from typing import Any
 import pytest
 
 from canaryd.decide.engine import decide
-from canaryd.decide.outcome import EVENTS, next_status, worth_writing
-from canaryd.model.decision import Decision
-from canaryd.model.names import Weight
-from canaryd.model.notice import Notice
-from canaryd.model.snapshot import Snapshot
-from canaryd.model.spec import Severity
+from canaryd.decide.outcome import EVENTS, worth_writing
 from canaryd.model.status import (
     Cap,
     CapReason,
@@ -29,7 +24,6 @@ from canaryd.model.status import (
 )
 from tests.decide.build import (
     IDLE,
-    MINUTE,
     NEW,
     OTHER,
     RATE,
@@ -41,19 +35,7 @@ from tests.decide.build import (
     at_step,
     sec,
 )
-
-LATER = T0 + MINUTE
-TOLD = Notice(41, "StepEntered", "…", Severity.INFO, T0, "Progressing", Weight(10))
-
-
-def after(snap: Snapshot, decision: Decision | None = None, **changes: Any) -> Status:
-    known = {"problems": (), "delivered": {}} | changes
-    return next_status(snap, decision or Decision(status=snap.status), LATER, **known)
-
-
-def conditions(status: Status) -> dict[str, tuple[str, str]]:
-    return {c.type: (c.status, c.reason) for c in status.conditions}
-
+from tests.decide.written import LATER, after
 
 GATE = Gate("rate", Verdict.PASS, "was 100 %", T0, 100.0)
 BEGUN = Gate("latency", Verdict.UNDECIDED, "no sample yet", T0)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from canaryd.decide.strands import STEPS_APART, against, bound, in_favour
+from canaryd.decide.strands import LATE, against, bound, in_favour
 from canaryd.decide.weigh import begin, enter_step, take_in
 from canaryd.model.evidence import Evidence, Tally
 from canaryd.model.gates import ALPHA, Evidential, Reporter
@@ -132,12 +132,12 @@ def test_counts_of_each_step_stand_apart_however_many_steps_there_were() -> None
 
 
 def test_of_very_many_steps_the_first_are_counted_together_and_none_is_lost() -> None:
-    evidence, many = begun(), 3 * STEPS_APART
+    evidence, many = begun(), 60
     for number in range(many):
         evidence = enter_step(evidence, at=after(10 * number))
         evidence = take_in(evidence, tiles(number), SCALES)
     steps = gate(evidence).strands[0].steps
-    assert len(steps) == STEPS_APART
+    assert len(steps) == LATE + 2 == 20
     assert steps[-1] == steps[1] == Tally(1, 100, 9, 900)
     assert total(evidence) == Tally(many, 100 * many, 9 * many, 900 * many)
 

@@ -15,25 +15,27 @@ from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
 from canaryd.model.question import Question
 from canaryd.model.snapshot import Sample
-from canaryd.model.urgency import Urgency
 from canaryd.runtime.acceptance import Acceptance
 from canaryd.runtime.store import Store
 from canaryd.wire import watch
 from tests.runtime.fakes import HandClock, Metrics, Servers, store
+from tests.runtime.reconciling import StatusWriter
 from tests.runtime.test_resolve import a_template
 
 OWN = MetricsServer("http://own:9090")
 SERVER = {"type": "prometheus", "address": OWN.address}
 
 
-class Statuses:
+class Statuses(StatusWriter):
     """Merges status patches into the store as the API server would; fails when told to."""
 
     def __init__(self, known: Store) -> None:
+        super().__init__()
         self.known = known
         self.written: list[tuple[str, Key, dict[str, Any]]] = []
         self.conflicts = 0
 
+    @override
     async def patch_status(
         self,
         kind: str,
@@ -56,18 +58,6 @@ class Statuses:
         )
         raw = msgspec.Raw(msgspec.json.encode(patch()))
         self.known.apply(kind, msgspec.structs.replace(obj, metadata=meta, status=raw))
-
-    async def json_patch(
-        self,
-        kind: str,
-        key: Key,
-        operations: Any,
-        *,
-        urgency: Urgency = Urgency.RISE,
-        of: Key | None = None,
-    ) -> None: ...
-    async def create(self, kind: str, namespace: str, body: Mapping[str, Any]) -> None: ...
-    async def delete(self, kind: str, namespace: str, name: str) -> None: ...
 
 
 class Parser(Metrics):

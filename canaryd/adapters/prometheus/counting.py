@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from canaryd.adapters.prometheus import edge_answers, elsewhere, swift, tile_answers, tiles
+from canaryd.adapters.prometheus import swift, tile_answers, tiles
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.client import Client, Inquiry
+from canaryd.adapters.prometheus.edge_answers import EDGES
+from canaryd.adapters.prometheus.elsewhere import REPORTERS
+from canaryd.adapters.prometheus.looks import Look
 from canaryd.adapters.prometheus.session import Reply
 from canaryd.model.answered import Answered
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import Tile
 
+LOOKS: tuple[Look[Any], ...] = (EDGES, REPORTERS)
 _Round = dict[Key, Tile | Failed | None]
 
 
@@ -58,57 +63,30 @@ class Counting:
             await self._in_trouble(group, time, result)
             return
         sure = {key: told for key, told in result.items() if told is not None}
-        told = await self._with_reporters(group, await self._with_edges(group, sure))
+        told: Mapping[Key, Tile | Failed] = sure
+        for look in LOOKS:
+            told = await self._looked_again(group, told, look)
         for key, each in told.items():
             self._tell(key, each)
         unsure = tuple(asked for asked in group.questions if result[asked.key] is None)
         if unsure:
             await self._ask(replace(group, questions=unsure, closely=True), time)
 
-    async def _with_edges(
-        self, group: tiles.Group, told: Mapping[Key, Tile | Failed]
+    async def _looked_again(
+        self, group: tiles.Group, told: Mapping[Key, Tile | Failed], look: Look[Any]
     ) -> Mapping[Key, Tile | Failed]:
-        """Where edges that were asked for are not there, find out which ones are.
-
-        That is seldom, and lasts until a person mends it: who asks for a wrong edge is told so.
-        """
-        lacking = {
-            key: tile for key, tile in told.items() if isinstance(tile, Tile) and tile.lacking
+        """What was told, with what a second query finds about those who need it."""
+        wanting = {
+            key: tile for key, tile in told.items() if isinstance(tile, Tile) and look.wanted(tile)
         }
-        asked = {each.key: each for each in group.questions if each.key in lacking}
+        asked = {each.key: each for each in group.questions if each.key in wanting}
         if not asked:
             return told
-        query = tiles.present(replace(group, questions=tuple(asked.values())))
-        found = await self._client.ask(Inquiry(query, group.questions[0].end), edge_answers.read)
+        query = look.query(replace(group, questions=tuple(asked.values())))
+        found = await self._client.ask(Inquiry(query, group.questions[0].end), look.read)
         if isinstance(found, Trouble):
             return told
-        named = {
-            key: replace(tile, buckets=edge_answers.shared(found, asked[key]))
-            for key, tile in lacking.items()
-        }
-        return {**told, **named}
-
-    async def _with_reporters(
-        self, group: tiles.Group, told: Mapping[Key, Tile | Failed]
-    ) -> Mapping[Key, Tile | Failed]:
-        """Where there is no series of either side, find out whether somebody else counts them."""
-        empty = {
-            key: tile
-            for key, tile in told.items()
-            if isinstance(tile, Tile) and not tile.pods and not tile.rows
-        }
-        asked = {each.key: each for each in group.questions if each.key in empty}
-        if not asked:
-            return told
-        query = tiles.reporting(replace(group, questions=tuple(asked.values())))
-        found = await self._client.ask(Inquiry(query, group.questions[0].end), elsewhere.read)
-        if isinstance(found, Trouble):
-            return told
-        named = {
-            key: replace(tile, counted_by=elsewhere.other(found, asked[key]))
-            for key, tile in empty.items()
-        }
-        return {**told, **named}
+        return {**told, **{key: look.told(wanting[key], asked[key], found) for key in asked}}
 
     async def _in_trouble(self, group: tiles.Group, time: ServerTime, trouble: Trouble) -> None:
         if trouble.too_much and len(group.questions) > 1:

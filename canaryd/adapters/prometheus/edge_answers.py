@@ -1,40 +1,35 @@
-"""Which bucket edges there are: the answer to `tiles.present`, and what it says to one Canary."""
+"""Which bucket edges there are, where some that were asked for are not.
+
+That is seldom, and lasts until a person mends it: who asks for a wrong edge is told so.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
-from canaryd.adapters.prometheus.answers import Trouble, nonsense, opened
-from canaryd.adapters.prometheus.queries import NAMESPACE, WORKLOAD
-from canaryd.adapters.prometheus.session import Reply
-from canaryd.adapters.prometheus.tile_answers import Side, edge_of, text
+from canaryd.adapters.prometheus import tiles
+from canaryd.adapters.prometheus.looks import BySide, Look
+from canaryd.adapters.prometheus.tile_answers import edge_of, text
 from canaryd.model.question import TileQuestion
+from canaryd.model.tile import Tile
 
 
-def read(reply: Reply) -> Mapping[Side, frozenset[float]] | Trouble:
-    """Take the answer apart: which edges each workload's buckets have, in milliseconds."""
-    answer = opened(reply)
-    if isinstance(answer, Trouble):
-        return answer
-    if answer.kind != "vector" or not isinstance(answer.result, list):
-        return nonsense()
-    found: dict[Side, frozenset[float]] = {}
-    lines: Iterable[Any] = answer.result
-    try:
-        for line in lines:
-            labels: Mapping[str, str] = line["metric"]
-            side = labels[NAMESPACE], labels[WORKLOAD]
-            edge = edge_of(text(labels, "le"))
-            found[side] = found.get(side, frozenset()) | ({edge} - {math.inf})
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return nonsense()
-    return found
+def _lacks(tile: Tile) -> bool:
+    return bool(tile.lacking)
 
 
-def shared(found: Mapping[Side, frozenset[float]], asked: TileQuestion) -> tuple[float, ...]:
-    """Return the edges at which a canary can be counted: those of both sides that are there."""
+def _edge(labels: Mapping[str, str]) -> float:
+    return edge_of(text(labels, "le"))
+
+
+def _told(tile: Tile, asked: TileQuestion, found: BySide[float]) -> Tile:
+    """Name the edges at which a canary can be counted: those of both sides that are there."""
     workloads = ((asked.namespace, name) for name in (asked.canary, asked.primary))
     sides = [found[side] for side in workloads if side in found]
-    return tuple(sorted(frozenset.intersection(*sides))) if sides else ()
+    shared = frozenset.intersection(*sides) if sides else frozenset[float]()
+    return replace(tile, buckets=tuple(sorted(shared - {math.inf})))
+
+
+EDGES = Look(_lacks, tiles.present, _edge, _told)
