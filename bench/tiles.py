@@ -12,6 +12,7 @@ round; of each the least of the rounds is told, because the machine works for ot
 from __future__ import annotations
 
 import asyncio
+import re
 import tempfile
 import time
 from argparse import ArgumentParser
@@ -47,6 +48,8 @@ EDGES = (
 SOME = (50.0, 100.0, 250.0)
 TIME = ServerTime(timedelta(), timedelta(seconds=15))
 SIDES = {"v1": "6d4cf56db6", "v2": "7f9c5d8b44"}
+LABELLED = re.compile(r'"part", "([a-z ]+)"')
+"""The name that a part of the query gives to its lines; rows of counts have none."""
 
 
 def labels(number: int, version: str, pod: str, code: str) -> dict[str, str]:
@@ -88,7 +91,7 @@ def series(
     """Both sides of one canary, five minutes long; or of a workload that is only there."""
     for version, revision in SIDES.items():
         for place in range(PODS):
-            pod = f"app{number}-{version}-{revision}-{place}x7k2"
+            pod = pod_name(number, version, revision, place)
             for code in codes:
                 made = labels(number, version, pod, code)
                 yield {"__name__": tiles.REQUESTS, **made}, samples(1)
@@ -97,14 +100,24 @@ def series(
                     yield {"__name__": tiles.BUCKETS, **made, "le": str(edge)}, samples(share)
 
 
+def pod_name(number: int, version: str, revision: str, place: int) -> str:
+    """A pod's name, as a ReplicaSet would give it."""
+    return f"app{number}-{version}-{revision}-{place}x7k2"
+
+
 def samples(share: float) -> Samples:
     """A counter's growth over five minutes, at a scrape every 15 s."""
     return [(milliseconds(at), float(int((at + 900) * share))) for at in range(-300, 1, 15)]
 
 
-def question(number: int, edges: tuple[float, ...]) -> TileQuestion:
-    """What is asked of one canary."""
+def question(number: int, edges: tuple[float, ...], *, remembered: bool = True) -> TileQuestion:
+    """What is asked of one canary; its pods are `remembered` as warm after half a minute."""
     namespace = f"team-{number % 25}"
+    pods = (
+        (f"app{number}-{version}", pod_name(number, version, revision, place))
+        for version, revision in SIDES.items()
+        for place in range(PODS if remembered else 0)
+    )
     return TileQuestion(
         key=Key(namespace, f"app{number}"),
         namespace=namespace,
@@ -116,6 +129,7 @@ def question(number: int, edges: tuple[float, ...]) -> TileQuestion:
         edges=edges,
         warm_up=timedelta(seconds=30),
         reporter=Reporter.DESTINATION,
+        warm=frozenset(pods),
     )
 
 
@@ -195,9 +209,10 @@ class Run:
         """Ask for each part of the grouped query alone."""
         window = timedelta(seconds=10)
         (pack,) = tiles.grouped(asked, len(asked))
-        for place, part in enumerate(swift.query(pack).split(" or label_replace(")):
-            query = part if place == 0 else f"label_replace({part}"
-            name = f"  of which: {query.rsplit(', ', 3)[1]}"
+        for query in swift.query(pack).split(" or "):
+            part = LABELLED.search(query)
+            named = part[1] if part else "times" if tiles.BUCKETS in query else "requests"
+            name = f"  of which: {named}"
             inquiry = Inquiry(query, NOON, span=window, step=window)
 
             async def ask(inquiry: Inquiry = inquiry) -> None:
@@ -215,9 +230,11 @@ def whole(reply: Reply) -> int:
 def ways(run: Run, edges: tuple[float, ...]) -> dict[str, Callable[[], Awaitable[None]]]:
     """Every way of asking for the same tiles."""
     asked = [question(number, edges) for number in range(CANARIES)]
+    first = [question(number, edges, remembered=False) for number in range(CANARIES)]
     what = f"errors and {len(edges)} latency edges" if edges else "errors only"
     return {
         f"{what}: together": partial(run.adapter, asked, CANARIES),
+        f"{what}: together, in the first half minute": partial(run.adapter, first, CANARIES),
         f"{what}: one by one": partial(run.adapter, asked, 1),
         f"{what}: exact form, together": partial(run.exact, asked, CANARIES),
         f"{what}: exact form, one by one": partial(run.exact, asked, 1),

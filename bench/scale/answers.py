@@ -131,7 +131,7 @@ def swift(asked: Asked, pod: Pod, when: Instants) -> Iterator[Series]:
     yield from line(pod, "peak", peaks)
     for code in ("200", "500"):
         of_code: dict[float, float | None] = {at: told.get(code) for at, told in counts.items()}
-        yield from line(pod, "counts", of_code, response_code=code)
+        yield from line(pod, None, of_code, response_code=code)
     if not asked.timed:
         return
     buckets = {at: pod.buckets(at) for at in counts}
@@ -139,16 +139,16 @@ def swift(asked: Asked, pod: Pod, when: Instants) -> Iterator[Series]:
     yield from line(pod, "timed peak", every)
     for place, edge in wanted(asked):
         below = {at: told[place] if told else None for at, told in buckets.items()}
-        yield from line(pod, "timed", below, le=edge)
+        yield from line(pod, None, below, le=edge)
 
 
 def line(
-    pod: Pod, part: str, points: Mapping[float, float | None], **more: str
+    pod: Pod, part: str | None, points: Mapping[float, float | None], **more: str
 ) -> Iterator[Series]:
-    """One line of a matrix; none without a point."""
+    """One line of a matrix, rows of counts without a part; none without a point."""
     there = [[at, f"{value:.15g}"] for at, value in points.items() if value is not None]
     if there:
-        yield {"metric": named(pod, part=part, **more), "values": there}
+        yield {"metric": named(pod, **of_part(part), **more), "values": there}
 
 
 def exact(asked: Asked, pod: Pod, when: Instants) -> Iterator[Series]:
@@ -156,9 +156,9 @@ def exact(asked: Asked, pod: Pod, when: Instants) -> Iterator[Series]:
     end = when.end
     start = end - asked.offsets[0]
 
-    def point(part: str, value: float | None, **more: str) -> Iterator[Series]:
+    def point(part: str | None, value: float | None, **more: str) -> Iterator[Series]:
         if value is not None:
-            labels = named(pod, part=part, **more)
+            labels = named(pod, **of_part(part), **more)
             yield {"metric": labels, "value": [end, f"{value:.15g}"]}
 
     yield from point("known", 1 if was_seen(pod, start - HOUR, start) else None)
@@ -168,11 +168,16 @@ def exact(asked: Asked, pod: Pod, when: Instants) -> Iterator[Series]:
         yield from point("warm", 1 if pod.counts(end - asked.offsets[1]) else None)
     before = pod.counts(start)
     for code, count in pod.counts(end).items():
-        yield from point("counts", count - before.get(code, 0), response_code=code)
+        yield from point(None, count - before.get(code, 0), response_code=code)
     if asked.timed and (late := pod.buckets(end)):
         early = pod.buckets(start) or [0] * len(EDGES)
         for place, edge in wanted(asked):
-            yield from point("timed", late[place] - early[place], le=edge)
+            yield from point(None, late[place] - early[place], le=edge)
+
+
+def of_part(part: str | None) -> Labels:
+    """The label that tells the parts of an answer apart."""
+    return {} if part is None else {"part": part}
 
 
 def was_seen(pod: Pod, start: float, end: float) -> bool:

@@ -36,7 +36,7 @@ KINDS = (
     (re.compile(r"^topk\(1, count_over_time"), Kind.BUSIEST),
     (re.compile(r"^istio_requests_total\{[^}]*\}\[\w+\]$"), Kind.STEPS),
     (re.compile(r'"peak"'), Kind.SWIFT),
-    (re.compile(r'"counts"'), Kind.EXACT),
+    (re.compile(r'"known"'), Kind.EXACT),
     (re.compile(r"\boffset\b"), Kind.PAST),
     (re.compile(r"\breporter\) \("), Kind.REPORTING),
     (re.compile(r"histogram_quantile"), Kind.LATENCY),

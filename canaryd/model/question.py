@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
 from canaryd.model.names import Key, Revision
+from canaryd.model.tile import PodName
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,9 @@ class TileQuestion:
     """Which latency edges: none (empty), these, or all that there are (None)."""
     warm_up: timedelta
     reporter: Reporter
+    warm: frozenset[PodName] = frozenset()
+    """Pods that are known to have been there for a warm-up before the start; if there are any, that
+    is not asked for with the rest."""
 
 
 @dataclass(frozen=True, slots=True)

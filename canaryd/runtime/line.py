@@ -10,6 +10,7 @@ from canaryd.model.decision import Count
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, PastQuestion, TileQuestion
 from canaryd.model.tile import USUAL_SCRAPE, Silence
+from canaryd.runtime.attendance import Attendance
 from canaryd.runtime.seam import Seam
 from canaryd.runtime.store import Store
 
@@ -45,6 +46,7 @@ class Line:
     retry_at: datetime | None = None
     """After a failure: when to ask again, on our clock."""
     seam: Seam = field(default_factory=Seam)
+    attendance: Attendance = field(default_factory=Attendance)
     scrape: timedelta | None = None
     silences: dict[Kind, Silence] = field(default_factory=dict[Kind, Silence])
     studied: tuple[object, ...] | None = None
@@ -72,6 +74,7 @@ class Line:
             edges=count.edges,
             warm_up=count.warm_up,
             reporter=count.reporter,
+            warm=self.attendance.warm(end - count.every, warm_up=count.warm_up, window=count.every),
         )
 
     def past(self, end: datetime, served_since: datetime) -> PastQuestion:

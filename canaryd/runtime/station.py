@@ -21,6 +21,7 @@ from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import USUAL_SCRAPE, Tile
 from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import Agenda, by_hand
+from canaryd.runtime.attendance import Attendance
 from canaryd.runtime.line import RETRY, Kind, Line, background_of, course
 from canaryd.runtime.past import Past
 from canaryd.runtime.questions import LEFT_OUT, aligned
@@ -202,7 +203,7 @@ class Station:
         """Begin anew at `since`: what was counted, or is under way, answers another question."""
         line.ticket = next(self._tickets)
         line.asked, line.retry_at = False, None
-        line.following, line.seam = line.count.since, Seam()
+        line.following, line.seam, line.attendance = line.count.since, Seam(), Attendance()
         self._store.keep_tiles(line.key, None)
         if line.count.since is None:
             line.silences.pop(Kind.TILES, None)
@@ -262,6 +263,7 @@ class Station:
             line.tell(kind, None, now=now, store=self._store)
         scrape, reporter = line.scrape or USUAL_SCRAPE, question.reporter
         tile = replace(line.seam.join(answer), scrape=scrape, reporter=reporter)
+        line.attendance.note(tile)
         self._store.put_tile(line.key, tile)
         self._schedule(line)
 

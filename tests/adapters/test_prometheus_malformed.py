@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from canaryd.adapters.prometheus import swift, tile_answers
 from canaryd.adapters.prometheus.answers import Trouble
 from canaryd.adapters.prometheus.session import Reply
+from canaryd.adapters.prometheus.tiles import part_of
 from canaryd.model.answered import Answered
 from canaryd.model.question import Failed
 from canaryd.model.tile import Tile
@@ -43,12 +44,12 @@ def spoilt(form: str, place: int, **changes: object) -> list[Line]:
 
 
 LABELS: Line = line("counts", "1")["metric"]
-UNCERTAIN = [one for one in steady() if one["metric"]["part"] != "seen"]
+UNCERTAIN = [one for one in steady() if part_of(one["metric"]) != "seen"]
 BAD_VALUES = ["NaN", "+Inf", "-Inf", "-1", "-0.0001", "nan", "Infinity", "1e400"]
 NO_VALUES: list[object] = ["", "ten", None, 10, 10.5, True, [], {}, "0x1g", "1 2"]
 BAD_PAIRS: list[object] = [None, [], [1], "12", 7, {}, [[], []], {"1": "2"}]
 BAD_METRICS: list[object] = [
-    None, [], "x", 3, {}, {"part": "counts"}, {**LABELS, "pod": 7}, {**LABELS, "pod": None},
+    None, [], "x", 3, {}, {"part": "seen"}, {**LABELS, "pod": 7}, {**LABELS, "pod": None},
     {**LABELS, "response_code": 200}, {**LABELS, "destination_workload": ["x"]},
     {**LABELS, "destination_workload": {}}, {**LABELS, "le": "x"}, {**LABELS, "le": "NaN"},
     {**LABELS, "le": None}, {**LABELS, "le": 50}, {"pod": "x"},
@@ -139,8 +140,9 @@ parts = st.sampled_from(["counts", "timed", "end", "start", "seen", "peak", "tim
 nearly = st.fixed_dictionaries(
     {
         "metric": st.fixed_dictionaries(
-            {"part": parts, **{name: st.just(LABELS[name]) for name in LABELS if name != "part"}},
+            {name: st.just(LABELS[name]) for name in LABELS},
             optional={
+                "part": parts | anything,
                 "le": st.sampled_from(["+Inf", "50", "50.0"]) | anything,
                 "response_code": st.just("200") | anything,
             },

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import timedelta
 
 import promql_parser
@@ -77,9 +78,10 @@ def test_only_questions_about_the_same_instants_share_a_query() -> None:
         tile_question("f", edges=(50.0,)),
         tile_question("g", edges=None),
         tile_question("h"),
+        replace(tile_question("i"), warm=frozenset({("i-v1", "i-v1-x")})),
     ]
     made = [[one.key.name for one in pack.questions] for pack in tiles.grouped(asked, 50)]
-    assert made == [["a", "h"], ["b"], ["c"], ["d"], ["e"], ["f"], ["g"]]
+    assert made == [["a", "h"], ["b"], ["c"], ["d"], ["e"], ["f"], ["g"], ["i"]]
 
 
 def test_a_group_asks_for_the_edges_that_anybody_wants_and_for_all_requests() -> None:
@@ -148,9 +150,9 @@ UNSURE: dict[str, list[Line]] = {
 
 @pytest.mark.parametrize("name", UNSURE)
 async def test_a_canary_whose_pod_is_not_sure_is_asked_for_exactly(name: str) -> None:
-    changed = {one["metric"]["part"]: one for one in UNSURE[name]}
+    changed = {tiles.part_of(one["metric"]): one for one in UNSURE[name]}
     doubtful = [
-        changed.get(one["metric"]["part"], one) if one["metric"]["pod"] == POD else one
+        changed.get(tiles.part_of(one["metric"]), one) if one["metric"]["pod"] == POD else one
         for one in steady()
     ]
     close = (*exactly(), *exactly("other"), line("known", "1"))
@@ -168,9 +170,32 @@ async def test_a_canary_whose_pod_is_not_sure_is_asked_for_exactly(name: str) ->
     assert [row.count for row in made.rows] == [10.0, 10.0]
 
 
+async def test_pods_that_are_known_to_be_warm_are_not_asked_about_and_count() -> None:
+    cold = [one for one in steady() if tiles.part_of(one["metric"]) != "warm"]
+    pods = frozenset({("podinfo-v1", "podinfo-v1-6d4c-a1b2c"), ("podinfo-v2", POD)})
+    known = replace(tile_question(), warm=pods)
+    async with misbehaving(spans(*cold)) as server, asking(server) as metrics:
+        told = await metrics.tiles([known], time=TIME)
+        assert len(server.heard) == 1
+        assert '"warm"' not in server.heard[0].form["query"]
+    assert told[known.key] == await tile_told(spans(*steady()))
+
+
+async def test_of_a_pod_that_nobody_remembers_the_server_is_asked_whether_it_is_warm() -> None:
+    cold = [one for one in steady() if tiles.part_of(one["metric"]) != "warm"]
+    known = replace(tile_question(), warm=frozenset({("podinfo-v1", "podinfo-v1-6d4c-a1b2c")}))
+    async with misbehaving(spans(*cold), lines(*exactly())) as server, asking(server) as metrics:
+        told = await metrics.tiles([known], time=TIME)
+        assert len(server.heard) == 2
+        assert '"warm"' in server.heard[1].form["query"]
+    made = told[known.key]
+    assert isinstance(made, Tile)
+    assert all(pod.warm for pod in made.pods)
+
+
 async def test_a_pod_that_is_new_is_told_from_one_that_was_not_scraped() -> None:
-    young = [one for one in exactly() if one["metric"]["part"] != "start"]
-    first = [one for one in steady() if one["metric"]["part"] != "seen"]
+    young = [one for one in exactly() if tiles.part_of(one["metric"]) != "start"]
+    first = [one for one in steady() if tiles.part_of(one["metric"]) != "seen"]
     made = await tile_told(spans(*first), lines(*young, line("known", "1")))
     assert isinstance(made, Tile)
     assert {pod.workload: (pod.at_start, pod.known) for pod in made.pods} == {

@@ -114,6 +114,20 @@ async def test_tiles_are_answered_for_all_that_say_something(mode: Mode) -> None
         assert made.reservation == ""
 
 
+async def test_both_forms_of_a_tile_are_answered_with_the_same_counts() -> None:
+    end = datetime.fromtimestamp(time.time() // SCRAPE * SCRAPE, UTC)  # noqa: TID251 - as above
+    swiftly = replace(tile_question(OTHER, edges=(500.0,)), end=end)
+    nobody = frozenset({(f"{OTHER}-v1", "of whom it is not known, so that it is looked closely")})
+    async with playing(Mode.BAD) as url, asking(url) as metrics:
+        made = [
+            (await metrics.tiles([asked], time=ServerTime(timedelta(), None)))[asked.key]
+            for asked in (swiftly, replace(swiftly, warm=nobody))
+        ]
+    assert isinstance(made[0], Tile)
+    assert made[0].rows
+    assert made[0] == made[1]
+
+
 @pytest.mark.parametrize(("manner", "status"), [("ok", 200), ("500", 500), ("403", 404)])
 async def test_receivers_are_played_as_their_address_says(manner: str, status: int) -> None:
     async with (

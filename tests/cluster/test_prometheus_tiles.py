@@ -15,6 +15,7 @@ from canaryd.model.gates import Reporter
 from canaryd.model.names import Key
 from canaryd.model.past import by_column
 from canaryd.model.question import Failed, PastQuestion
+from canaryd.runtime.attendance import Attendance
 from tests.cluster.books import Mesh, at, milliseconds, write
 from tests.cluster.meshes import (
     COMING,
@@ -111,6 +112,25 @@ async def test_a_pod_is_warm_when_it_was_there_a_warm_up_before(
                 life = next(one for one in COMING.pods if one.name == pod.pod)
                 before = COMING.last_scrape(life, end - WINDOW - 30)
                 assert pod.warm == (before is not None), (pod, end)
+
+
+@pytest.mark.parametrize("name", MESHES)
+async def test_pods_remembered_as_warm_make_the_tiles_that_the_server_would_make(
+    tmp_path: Path, version: Version, name: str
+) -> None:
+    attendance, remembered = Attendance(), 0
+    mesh = MESHES[name]
+    async with told(tmp_path, version, mesh) as (_, metrics):
+        for end in tiles_of(mesh):
+            asked = question(end)
+            warm = attendance.warm(
+                asked.end - asked.window, warm_up=asked.warm_up, window=asked.window
+            )
+            made = await tile(metrics, asked)
+            assert await tile(metrics, replace(asked, warm=warm)) == made, f"{name} at {end}"
+            attendance.note(made)
+            remembered += bool(warm)
+    assert remembered >= 3
 
 
 async def test_an_edge_that_no_bucket_has_is_told_with_those_that_there_are(

@@ -8,6 +8,8 @@ value; so if a pod's peaks add up to what it says at the end, nothing of the kin
 difference is exact. Else, and where a pod is new or without its usual series, the group's doubtful
 canaries are asked for again in the exact form.
 
+Which pods are past their warm-up is asked for only while nobody remembers it.
+
 A histogram's buckets come, go and are set back together, so the peaks of `+Inf` vouch for all.
 """
 
@@ -55,7 +57,7 @@ def query(group: tiles.Group) -> str:
         SEEN: f"max by ({tiles.POD}) (timestamp({seen}))",
         PEAK: f"sum by ({tiles.POD}) (max_over_time({series}[{since}]))",
     }
-    if first.warm_up:
+    if first.warm_up and not first.warm:
         earlier = promql_duration(first.warm_up)
         parts[tiles.WARM] = f"group by ({tiles.POD}) ({seen} offset {earlier})"
     large = {tiles.COUNTS: f"sum by ({tiles.CODES}) ({series})"}
@@ -66,7 +68,7 @@ def query(group: tiles.Group) -> str:
         )
         parts[TIMED_PEAK] = f"sum by ({tiles.POD}) (max_over_time({every}[{since}]))"
         large[tiles.TIMED] = f"sum by ({tiles.POD}, le) ({timed})"
-    return tiles.joined(parts | tiles.unattributed(group, series) | large)
+    return tiles.joined(parts | tiles.unattributed(group, series), large)
 
 
 def read(reply: Reply, *, start: datetime, end: datetime) -> Found | Trouble:
@@ -97,7 +99,7 @@ def _take(
     instants: tuple[float, float],
 ) -> None:
     labels: Mapping[str, str] = line["metric"]
-    part = labels[tiles.PART]
+    part = tiles.part_of(labels)
     if "values" not in line and "histograms" in line:
         seen = found.of(labels)
         seen.fault = seen.fault or NATIVE

@@ -91,7 +91,7 @@ def read(reply: Reply) -> Found | Trouble:
 
 def _take(found: Found, line: Mapping[str, Any]) -> None:
     labels: Mapping[str, str] = line["metric"]
-    part = labels[tiles.PART]
+    part = tiles.part_of(labels)
     if part == tiles.LOST:
         lose(found, labels, number(line["value"]))
         return
@@ -234,7 +234,8 @@ def _pods(asked: TileQuestion, known: Mapping[str, Seen]) -> Iterator[Presence]:
                 pod,
                 at_end=_instant(seen.said(tiles.AT_END, pod)),
                 at_start=at_start,
-                warm=at_start is not None and seen.said(warm, pod) is not None,
+                warm=at_start is not None
+                and ((workload, pod) in asked.warm or seen.said(warm, pod) is not None),
                 known=at_start is not None or seen.said(tiles.KNOWN, pod) is not None,
             )
 

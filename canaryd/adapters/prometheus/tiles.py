@@ -5,9 +5,10 @@ back, counts whole:
 
     sum by (...) (((X - X offset W) >= 0) or X)
 
-Everything a tile says stands in one answer, its parts told apart by the label `part`, because two
-servers behind one address were not scraped at the same instants: what one counted cannot be vouched
-for by the other's scrapes.
+Everything a tile says stands in one answer, because two servers behind one address were not scraped
+at the same instants: what one counted cannot be vouched for by the other's scrapes. Its parts are
+told apart by the label `part`; rows of counts, most of an answer, do without, as `part_of` knows
+them.
 
 There is no matcher on pods: it would be compared with every pod name that the server knows, for
 each part. Which pods are meant is decided from the answer.
@@ -78,7 +79,10 @@ def grouped(questions: Sequence[TileQuestion], size: int) -> Iterator[Group]:
     alike: dict[tuple[object, ...], list[TileQuestion]] = {}
     for question in questions:
         latency = None if question.edges is None else bool(question.edges)
-        same = (question.end, question.window, question.warm_up, question.reporter, latency)
+        same = (
+            (question.end, question.window, question.warm_up, question.reporter),
+            (latency, bool(question.warm)),
+        )
         alike.setdefault(same, []).append(question)
     for pack in alike.values():
         pack.sort(key=lambda question: (question.edges or (), question.key))
@@ -105,7 +109,7 @@ def exact(group: Group) -> str:
     if group.edges is None or group.edges:
         timed = f"{BUCKETS}{{{chosen}{only(group.edges)}}}"
         large[TIMED] = f"sum by ({POD}, le) ({growth(timed, window)})"
-    return joined(parts | unattributed(group, series) | large)
+    return joined(parts | unattributed(group, series), large)
 
 
 def present(group: Group) -> str:
@@ -123,11 +127,15 @@ def reporting(group: Group) -> str:
     return f"sum by ({NAMESPACE}, {WORKLOAD}, reporter) (rate({series})) > 0"
 
 
-def joined(parts: Mapping[str, str]) -> str:
+def joined(parts: Mapping[str, str], large: Mapping[str, str]) -> str:
     """Make one query of the parts, small ones first: an `or` goes over all before it."""
-    return " or ".join(
-        f'label_replace({query}, "{PART}", "{part}", "", "")' for part, query in parts.items()
-    )
+    named = (f'label_replace({query}, "{PART}", "{part}", "", "")' for part, query in parts.items())
+    return " or ".join((*named, *large.values()))
+
+
+def part_of(labels: Mapping[str, str]) -> str:
+    """Return which part a line belongs to."""
+    return labels.get(PART) or (TIMED if "le" in labels else COUNTS)
 
 
 def unattributed(group: Group, series: str) -> dict[str, str]:
