@@ -41,8 +41,8 @@ class TileQuestion:
     warm_up: timedelta
     reporter: Reporter
     warm: frozenset[PodName] = frozenset()
-    """Pods that are known to have been there for a warm-up before the start; if there are any, that
-    is not asked for with the rest."""
+    """Pods that are known to have been there for a warm-up before the start. If there are any, the
+    cheap form does not ask for it; of a pod that is not among them the exact one does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Since when each pod has been there at the end of every tile: who is past the warm-up.
 
-The server can tell it too, and does while nobody remembers; for pods that were seen for long enough
-it need not be asked, which saves it a tenth of a tile's price, and more.
+The server can tell that too, and is asked while anybody is younger; once all have been there for
+long enough it need not be, which saves it up to a quarter of a tile's price.
 """
 
 from __future__ import annotations
@@ -26,10 +26,13 @@ class Attendance:
         self.since = {name: self.since.get(name, tile.end) for name in names}
 
     def warm(self, start: datetime, *, warm_up: timedelta, window: timedelta) -> frozenset[PodName]:
-        """Return the pods that were there for a warm-up before `start`, as the server would say.
+        """Return all pods if each was there for a warm-up before `start`, else none.
 
-        It is asked about one instant. If that was no tile's end, nobody looked: then it has to be.
+        The server is asked about one instant. If that was no tile's end, nobody looked: then it has
+        to be asked; also if one pod is younger, which costs less than to look closely at its tile.
         """
         if not warm_up or warm_up % window:
             return frozenset()
-        return frozenset(name for name, since in self.since.items() if since <= start - warm_up)
+        if max(self.since.values(), default=start) > start - warm_up:
+            return frozenset()
+        return frozenset(self.since)

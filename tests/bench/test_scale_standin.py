@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from bench.scale.asked import Kind
 from bench.scale.standin import Standin
 from bench.scale.traffic import Mode
 from canaryd.adapters.clock import SystemClock
@@ -123,6 +124,9 @@ async def test_both_forms_of_a_tile_are_answered_with_the_same_counts() -> None:
             (await metrics.tiles([asked], time=ServerTime(timedelta(), None)))[asked.key]
             for asked in (swiftly, replace(swiftly, warm=nobody))
         ]
+        async with aiohttp.ClientSession() as session, session.get(f"{url}/counts") as answer:
+            asked = (await answer.json())["queries"]
+    assert asked == {Kind.SWIFT.value: 2, Kind.EXACT.value: 1}
     assert isinstance(made[0], Tile)
     assert made[0].rows
     assert made[0] == made[1]

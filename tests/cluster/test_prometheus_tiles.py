@@ -29,6 +29,7 @@ from tests.cluster.meshes import (
     canary,
     counts,
     judged,
+    primary,
     question,
     tile,
     tiles_of,
@@ -114,12 +115,17 @@ async def test_a_pod_is_warm_when_it_was_there_a_warm_up_before(
                 assert pod.warm == (before is not None), (pod, end)
 
 
-@pytest.mark.parametrize("name", MESHES)
+BACK_AND_GONE = Mesh(
+    (primary(1), primary(2), canary(1), canary(2, gaps=((50.0, 60.0),), died=83.0))
+)
+
+
+@pytest.mark.parametrize("name", [*MESHES, "back and gone"])
 async def test_pods_remembered_as_warm_make_the_tiles_that_the_server_would_make(
     tmp_path: Path, version: Version, name: str
 ) -> None:
     attendance, remembered = Attendance(), 0
-    mesh = MESHES[name]
+    mesh = MESHES.get(name, BACK_AND_GONE)
     async with told(tmp_path, version, mesh) as (_, metrics):
         for end in tiles_of(mesh):
             asked = question(end)

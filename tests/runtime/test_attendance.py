@@ -13,12 +13,12 @@ from typing_extensions import override
 
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, ServerTime, TileQuestion
-from canaryd.model.tile import Presence, Tile
+from canaryd.model.tile import PodName, Presence, Tile
 from canaryd.runtime.attendance import Attendance
 from tests.runtime.counting import COUNT, TEN, a_world
 from tests.runtime.fakes import START, Metrics
 
-WARM_UP, POD = COUNT.warm_up, ("app-v2", "app-v2-b")
+WARM_UP, POD, OTHER = COUNT.warm_up, ("app-v2", "app-v2-b"), ("app-v1", "app-v1-a")
 
 
 def tile(number: int, early: bool, late: bool, *, reservation: str = "") -> Tile:
@@ -70,6 +70,19 @@ def test_nobody_is_remembered_as_warm_whom_the_server_would_not_call_so(there: l
     if warm(attended(there), len(there)):
         assert earlier >= 0
         assert there[earlier]
+
+
+def test_while_one_pod_is_younger_the_server_is_asked_about_all() -> None:
+    """To ask about a pod that came back costs less than to look closely at its tile."""
+    attendance, steady = Attendance(), Presence(*OTHER, at_end=START)
+    known: list[frozenset[PodName]] = []
+    for number, late in enumerate([True] * 4 + [False] + [True] * 4):
+        known.append(attendance.warm(START + number * TEN, warm_up=WARM_UP, window=TEN))
+        made = tile(number, early=False, late=late)
+        attendance.note(replace(made, pods=(*made.pods, steady)))
+    both, nobody = frozenset({POD, OTHER}), frozenset[PodName]()
+    assert known == [nobody] * 4 + [both, frozenset({OTHER})] + [nobody] * 3
+    assert attendance.warm(START + 9 * TEN, warm_up=WARM_UP, window=TEN) == both
 
 
 def test_an_answer_that_may_be_partial_vouches_for_nobody() -> None:

@@ -8,7 +8,7 @@ value; so if a pod's peaks add up to what it says at the end, nothing of the kin
 difference is exact. Else, and where a pod is new or without its usual series, the group's doubtful
 canaries are asked for again in the exact form.
 
-Which pods are past their warm-up is asked for only while nobody remembers it.
+Which pods are past their warm-up is asked for only where the questions do not say so.
 
 A histogram's buckets come, go and are set back together, so the peaks of `+Inf` vouch for all.
 """

@@ -228,14 +228,14 @@ def _pods(asked: TileQuestion, known: Mapping[str, Seen]) -> Iterator[Presence]:
             if not pod or not belongs(asked, workload, pod):
                 continue
             at_start = _instant(seen.said(tiles.AT_START, pod))
-            warm = tiles.WARM if asked.warm_up else tiles.AT_START
+            earlier = tiles.WARM if asked.warm_up else tiles.AT_START
             yield Presence(
                 workload,
                 pod,
                 at_end=_instant(seen.said(tiles.AT_END, pod)),
                 at_start=at_start,
                 warm=at_start is not None
-                and ((workload, pod) in asked.warm or seen.said(warm, pod) is not None),
+                and ((workload, pod) in asked.warm or seen.said(earlier, pod) is not None),
                 known=at_start is not None or seen.said(tiles.KNOWN, pod) is not None,
             )
 

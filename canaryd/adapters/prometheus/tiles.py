@@ -75,7 +75,10 @@ class Group:
 
 
 def grouped(questions: Sequence[TileQuestion], size: int) -> Iterator[Group]:
-    """Pack questions of the same instants; those that want the same edges stand together."""
+    """Pack questions of the same instants; those that want the same edges stand together.
+
+    Those that know who is warm are packed by themselves: the others' query has a part more.
+    """
     alike: dict[tuple[object, ...], list[TileQuestion]] = {}
     for question in questions:
         latency = None if question.edges is None else bool(question.edges)
