@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from math import ceil
 from typing import TextIO
 
@@ -13,6 +13,7 @@ import click
 import orjson
 
 from canaryd.adapters.clock import SystemClock
+from canaryd.adapters.prometheus.metrics import PrometheusMetrics
 from canaryd.cli.access import Target
 from canaryd.cli.exits import Stop
 from canaryd.cli.manifest import Manifest, Unreadable, named, read
@@ -20,11 +21,12 @@ from canaryd.cli.replay import Recording, recorded
 from canaryd.cli.words import printable
 from canaryd.decide.gates import grid
 from canaryd.model.gates import Counted
-from canaryd.model.names import Key
+from canaryd.model.names import Key, Revision
 from canaryd.model.past import Column, by_column
-from canaryd.model.question import Failed, PastQuestion
+from canaryd.model.question import Failed, PastQuestion, TileQuestion
 from canaryd.model.snapshot import Problem
 from canaryd.model.spec import Spec
+from canaryd.model.tile import USUAL_SCRAPE
 from canaryd.wire.canary import parse_spec
 from canaryd.wire.crd import GROUP
 from canaryd.wire.objects import is_ours, misnamed, mistakes
@@ -99,11 +101,15 @@ async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
     clock = SystemClock()
     metrics = target.opened(clock, deadline=DEADLINE)
     rules = wanted.spec.analysis.evidence
-    window = rules.evaluate_every
-    last = grid(clock.now() - target.delay - HOUR / 60, window)
     hours = max(1, ceil(span / HOUR))
     columns: list[Column] = []
     try:
+        scrape = await _scrape(metrics, wanted, clock.now() - target.delay)
+        if isinstance(scrape, Failed):
+            raise _no_past(wanted, target, scrape, spans=span > HOUR)
+        # As in the daemon: no tile is shorter than a scrape.
+        window = timedelta(seconds=ceil(max(rules.evaluate_every, scrape).total_seconds()))
+        last = grid(clock.now() - target.delay - HOUR / 60, window)
         with click.progressbar(
             range(hours, 0, -1), label=f"fetching {hours} h of {wanted.key}", file=sys.stderr
         ) as bar:
@@ -120,10 +126,33 @@ async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
                 )
                 told = await metrics.past(question)
                 if isinstance(told, Failed):
-                    advice = target.advice(told.detail, spans=span > HOUR)
-                    message = f"the past of {wanted.key} could not be fetched: {told.detail}"
-                    raise Stop(message + advice)
+                    raise _no_past(wanted, target, told, spans=span > HOUR)
                 columns.extend(by_column(told))
     finally:
         await metrics.close()
-    return recorded(columns, wanted.workloads, window)
+    found = recorded(columns, wanted.workloads, window)
+    return replace(found, lag=scrape + target.delay)
+
+
+async def _scrape(metrics: PrometheusMetrics, wanted: Wanted, end: datetime) -> timedelta | Failed:
+    """How often the workloads are scraped; the usual interval where no series tells."""
+    rules, workloads = wanted.spec.analysis.evidence, wanted.workloads
+    sample = TileQuestion(
+        key=wanted.key,
+        namespace=wanted.key.namespace,
+        canary=workloads[-1],
+        primary=workloads[0],
+        revision=Revision(""),
+        window=rules.evaluate_every,
+        end=end,
+        edges=(),
+        warm_up=timedelta(),
+        reporter=rules.reporter,
+    )
+    told = await metrics.time(sample)
+    return told if isinstance(told, Failed) else told.scrape or USUAL_SCRAPE
+
+
+def _no_past(wanted: Wanted, target: Target, told: Failed, *, spans: bool) -> Stop:
+    advice = target.advice(told.detail, spans=spans)
+    return Stop(f"the past of {wanted.key} could not be fetched: {told.detail}{advice}")

@@ -39,6 +39,10 @@ class Service:
     failing: float
     pods: int
     known: Background | None
+    evaluated_seconds: float | None = None
+    """How long a tile is; None: as the Canary says."""
+    late_seconds: float = USUAL_SCRAPE.total_seconds()
+    """How late a tile is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,9 @@ def from_recording(recording: Recording, spec: Spec) -> Service:
             "namespace, Deployments and tenant (--header), or say --rate"
         )
         raise Stop(message)
-    return Service(known.rate, failing_share(recording.columns, good), max(1, known.pods), known)
+    failing, pods = failing_share(recording.columns, good), max(1, known.pods)
+    every, late = recording.window.total_seconds(), recording.lag.total_seconds()
+    return Service(known.rate, failing, pods, known, every, late)
 
 
 def rehearse(spec: Spec, service: Service, *, rollouts: int, seed: int) -> Expected:
@@ -105,17 +111,20 @@ def error_gates(spec: Spec) -> tuple[EvidenceGate, ...]:
 def play(spec: Spec, service: Service, factor: float, chance: Random) -> Outcome:
     """One release. Latency is left out: nothing is made slower, and it would only share alpha."""
     rules, gates = spec.analysis.evidence, error_gates(spec)
+    seconds = service.evaluated_seconds
+    window = rules.evaluate_every if seconds is None else timedelta(seconds=seconds)
+    alpha = rules.alpha * len(gates) / len(rules.gates)
     course = Course(
-        rules=replace(rules, gates=gates, alpha=rules.alpha * len(gates) / len(rules.gates)),
+        rules=replace(rules, gates=gates, alpha=alpha, evaluate_every=window),
         steps=spec.analysis.steps,
         canary=CANARY,
         primary=SERVICE,
-        lag=USUAL_SCRAPE,
+        lag=timedelta(seconds=service.late_seconds),
         patience=spec.analysis.no_data.after,
     )
     even = Background(BEGIN, service.pods, 1.0 * max(2, service.pods), rate=service.rate)
     longest = sum((step.most for step in course.steps), timedelta())
-    source = _source(service, factor, rules.evaluate_every, BEGIN + longest, chance)
+    source = _source(service, factor, window, BEGIN + longest, chance)
     return trial(course, source, service.known or even, begin_at=BEGIN)
 
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, log, log1p
 from random import Random
 
 from canaryd.decide.tiles import is_error
 from canaryd.model.past import Column
-from canaryd.model.tile import Presence, Row, Tile
+from canaryd.model.tile import USUAL_SCRAPE, Presence, Row, Tile
 
 CANARY = " canary"
 """What the pods that play the canary are said to belong to; no workload can be called so."""
 ONE_BY_ONE = 50
-"""Up to so many chances are drawn one by one; above, their sum is drawn."""
+"""Up to so many arrivals are drawn one by one; above, their sum is drawn."""
+NEARLY_NORMAL, HALF = 25.0, 0.5
+"""Beyond this variance a binomial is drawn as a normal: below, rare failures would be far off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,8 @@ class Recording:
     workload: str
     window: timedelta
     columns: tuple[Column, ...]
+    lag: timedelta = USUAL_SCRAPE
+    """How late the daemon would have known a tile: a scrape, and the server's delay."""
 
     def between(self, first: datetime, last: datetime) -> Sequence[Column]:
         """The columns that begin and end within these instants."""
@@ -121,13 +125,20 @@ def spoiled(rows: Sequence[Row], worse: Regression, chance: Random) -> Iterator[
 
 
 def drawn(count: float, chance: float, source: Random) -> float:
-    """How many of so many come out, each with this chance."""
+    """How many of so many come out, each with this chance (binomial)."""
     whole = round(count)
-    if whole <= ONE_BY_ONE:
-        return float(sum(source.random() < chance for _ in range(whole)))
+    if chance > HALF:
+        return whole - drawn(whole, 1 - chance, source)
     mean = whole * chance
-    value = round(source.gauss(mean, (mean * (1 - chance)) ** 0.5))
-    return float(min(max(value, 0), whole))
+    if mean * (1 - chance) > NEARLY_NORMAL:
+        value = round(source.gauss(mean, (mean * (1 - chance)) ** 0.5))
+        return float(min(max(value, 0), whole))
+    if not mean:
+        return 0.0
+    found, at = 0, 0  # from one that comes out to the next
+    while (at := at + 1 + int(log(1 - source.random()) / log1p(-chance))) <= whole:
+        found += 1
+    return float(found)
 
 
 def failing_share(columns: Sequence[Column], good: frozenset[str]) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from random import Random
 
@@ -14,11 +14,11 @@ from canaryd.cli.exits import Stop
 from canaryd.cli.replay import CANARY, Recording, Regression, failing_share, pods, tiles
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
-from canaryd.decide.buckets import absent, no_such_edge
+from canaryd.decide.buckets import absent, named_edges, no_such_edge
 from canaryd.decide.trial import Course, Outcome, trial
 from canaryd.model.past import Column, by_series
 from canaryd.model.spec import Spec, Step
-from canaryd.model.tile import ALL, USUAL_SCRAPE, Background, Tile
+from canaryd.model.tile import ALL, Background, Tile
 from canaryd.model.waits import Waits
 
 HOUR = timedelta(hours=1)
@@ -49,11 +49,11 @@ class Replay:
         self._seed = seed
         self._longest = sum((step.most for step in self._analysis.steps), timedelta())
         self._course = Course(
-            rules=self._analysis.evidence,
+            rules=replace(self._analysis.evidence, evaluate_every=recording.window),
             steps=self._analysis.steps,
             canary=CANARY,
             primary=recording.workload,
-            lag=USUAL_SCRAPE,
+            lag=recording.lag,
             patience=self._analysis.no_data.after,
         )
         self._begins = self._all_begins()
@@ -132,6 +132,7 @@ class Replay:
             window=self._recording.window,
             grpc_good=self._analysis.evidence.grpc_good,
             asked_at=begin,
+            named=named_edges(self._analysis.evidence.gates),
         )
         failing = failing_share(before, self._analysis.evidence.grpc_good)
         return _Release(index, columns, frozenset({serving[index % len(serving)]}), known, failing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,19 +45,47 @@ class PastServer:
     status: int = 200
     words: str = "no"
     """Of its refusals."""
+    scrape: float = 15
+    """Seconds."""
     heard: list[dict[str, str]] = field(default_factory=list)
+    """Headers."""
+    forms: list[dict[str, str]] = field(default_factory=list)
 
     def answer(self, headers: dict[str, str], form: dict[str, str]) -> tuple[int, bytes]:
         self.heard.append(headers)
+        self.forms.append(form)
         if self.wants and headers.get("authorization") != self.wants:
             return 401, b""
         if self.status == 200:
-            data = {"resultType": "matrix", "result": list(_lines(form))}
+            kind, result = self.told(form)
+            data = {"resultType": kind, "result": result}
             return 200, orjson.dumps({"status": "success", "data": data})
         if 300 <= self.status < 400:
             return self.status, HTML
         error = {"status": "error", "errorType": "refused", "error": self.words}
         return self.status, orjson.dumps(error)
+
+    def told(self, form: dict[str, str]) -> tuple[str, list[Any]]:
+        """A range; its time, or of one series when it was scraped."""
+        if "start" in form:
+            return "matrix", list(_lines(form))
+        now = time.time()  # noqa: TID251 - what a metrics server knows about is now
+        if form["query"] == "time()":
+            return "scalar", [now, str(now)]
+        series = _labels("a", "200")
+        if form["query"].startswith("topk"):
+            return "vector", [{"metric": series, "value": [now, "20"]}]
+        scrapes = [[now - self.scrape * number, "1"] for number in range(5, 0, -1)]
+        return "matrix", [{"metric": series, "values": scrapes}]
+
+
+def _labels(pod: str, code: str) -> dict[str, str]:
+    return {
+        "destination_workload_namespace": "demo",
+        "destination_workload": "podinfo-v1",
+        "pod": f"podinfo-v1-{pod}",
+        "response_code": code,
+    }
 
 
 def _lines(form: dict[str, str]) -> Iterator[dict[str, Any]]:
@@ -66,13 +95,7 @@ def _lines(form: dict[str, str]) -> Iterator[dict[str, Any]]:
     ends = [start + step * number for number in range(round((end - start) / step) + 1)]
     for pod in PODS:
         for code, count in (("200", "998"), ("500", "2")):
-            labels = {
-                "destination_workload_namespace": "demo",
-                "destination_workload": "podinfo-v1",
-                "pod": f"podinfo-v1-{pod}",
-                "response_code": code,
-            }
-            yield {"metric": labels, "values": [[at, count] for at in ends]}
+            yield {"metric": _labels(pod, code), "values": [[at, count] for at in ends]}
 
 
 @contextmanager

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from random import Random
 
+import pytest
+
 from canaryd.cli.replay import (
     CANARY,
     Regression,
@@ -101,3 +103,15 @@ def test_few_rollouts_say_little() -> None:
     assert upper_bound(0, 0) == 1
     assert 0.03 < upper_bound(0, 100) < 0.05
     assert upper_bound(0, 1000) < 0.005
+
+
+@pytest.mark.parametrize(
+    ("count", "chance"),
+    [(60, 0.0005), (60, 0.004), (200, 0.0001), (60, 0.5), (60, 0.999), (5000, 0.3), (5000, 0.99)],
+)
+def test_rare_failures_are_made_as_often_as_is_meant(count: int, chance: float) -> None:
+    source, times = Random(7), 20_000
+    mean = sum(drawn(count, chance, source) for _ in range(times)) / times
+    wrong = 5 * (count * chance * (1 - chance) / times) ** 0.5
+    assert mean == pytest.approx(count * chance, abs=wrong)
+    assert {drawn(count, p, source) for p in (0.0, 1.0)} == {0.0, count}

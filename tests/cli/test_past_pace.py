@@ -1,0 +1,46 @@
+"""Plan and backtest judge at the daemon's pace: no tile is shorter than a scrape."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from canaryd.cli.main import main
+from tests.cli.past_server import canary_file, past_server
+
+ERRORS = [{"name": "errors", "compare": {}}]
+
+
+@pytest.mark.parametrize(
+    ("scrape", "delay", "step", "late"),
+    [(5, "0s", 10, 5), (15, "0s", 15, 15), (60, "10m", 60, 660)],
+)
+def test_a_tile_is_as_long_as_a_scrape_and_as_late_as_the_server(
+    tmp_path: Path, scrape: float, delay: str, step: float, late: float
+) -> None:
+    with past_server(scrape=scrape) as server:
+        own = {"address": server.url, "delay": delay}
+        path = canary_file(tmp_path, metrics=ERRORS, metricsServer=own)
+        args = ["plan", "-f", str(path), "--rollouts", "10", "-o", "json"]
+        done = CliRunner().invoke(main, args, prog_name="canaryd")
+        assert done.exit_code == 0, done.output
+        steps = {float(form["step"]) for form in server.forms if "step" in form}
+    assert steps == {step}
+    told = json.loads(done.stdout)["service"]
+    assert (told["evaluatedSeconds"], told["lateSeconds"]) == (step, late)
+
+
+@pytest.mark.parametrize("scrape", [15, 60])
+def test_backtest_replays_tiles_of_that_length(tmp_path: Path, scrape: float) -> None:
+    with past_server(scrape=scrape) as server:
+        path = canary_file(tmp_path, metrics=ERRORS)
+        args = ["backtest", "-f", str(path), "--metrics-server", server.url, "--last", "3h"]
+        done = CliRunner().invoke(main, [*args, "--every", "30m"], prog_name="canaryd")
+        assert done.exit_code == 0, done.output
+        steps = {float(form["step"]) for form in server.forms if "step" in form}
+    assert steps == {scrape}
+    assert "10x" in done.output
+    assert not any("10x" in one and "never caught" in one for one in done.output.splitlines())
