@@ -67,6 +67,8 @@ class Count:
     """Since when the primary serves; before that the canary's workload did. None: all along."""
     grpc_good: frozenset[str]
     server: MetricsServer | None = None
+    named: tuple[float, ...] = ()
+    """Latency edges that objectives name; the background tells of them too."""
 
 
 class RequestState(Enum):

@@ -45,9 +45,13 @@ class Line:
     """Whether that question is under way."""
     retry_at: datetime | None = None
     """After a failure: when to ask again, on our clock."""
+    unusable: int = 0
+    """So many answers in a row could not be read; they say the same however often it is asked."""
     seam: Seam = field(default_factory=Seam)
     attendance: Attendance = field(default_factory=Attendance)
     scrape: timedelta | None = None
+    usual: timedelta = USUAL_SCRAPE
+    """The scrape interval that is assumed while its own is not known: the server's last one."""
     silences: dict[Kind, Silence] = field(default_factory=dict[Kind, Silence])
     studied: tuple[object, ...] | None = None
     """What the background was asked about; None while none is wanted."""
@@ -55,10 +59,15 @@ class Line:
     """The ticket of the question about the background."""
 
     @property
+    def pace(self) -> timedelta:
+        """The scrape interval that is gone by."""
+        return self.scrape or self.usual
+
+    @property
     def lag(self) -> timedelta:
         """How old a tile must be before all that belongs to it can be asked for."""
         delay = self.count.server.delay if self.count.server is not None else timedelta()
-        return (self.scrape or USUAL_SCRAPE) + delay
+        return self.pace + delay
 
     def question(self, end: datetime) -> TileQuestion:
         """Ask for the tile that ends then, on the server's clock."""
@@ -134,4 +143,5 @@ def background_of(count: Count) -> tuple[object, ...] | None:
         count.reporter,
         count.grpc_good,
         count.edges != (),
+        count.named,
     )

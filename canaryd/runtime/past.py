@@ -119,6 +119,7 @@ class Past:
             grpc_good=count.grpc_good,
             asked_at=asked_at,
             warm_up=count.warm_up,
+            named=count.named,
         )
         if not self._wanted(line, study):
             return

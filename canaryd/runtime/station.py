@@ -14,6 +14,7 @@ from math import inf
 
 import structlog
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Count
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
@@ -41,6 +42,9 @@ SHORTEST = timedelta(milliseconds=100)
 """The shortest scrape interval that is believed."""
 MOST_TILES = 720
 """So many tiles may wait for a decision."""
+GIVES_UP = 3
+"""So often is a tile asked for whose answer cannot be read, since another server may answer better;
+the next ones once, until one can."""
 FAR_OFF = datetime.max.replace(tzinfo=UTC)
 
 
@@ -62,6 +66,7 @@ class Station:
         self._clock = clock
         self._lines: dict[Key, Line] = {}
         self._skew: timedelta | None = None
+        self._usual = USUAL_SCRAPE
         self._time_at = -inf
         self._tiles = Agenda()
         self._scrapes = Agenda()
@@ -78,7 +83,7 @@ class Station:
         line = self._lines.get(key)
         if line is None or line.uid != uid:
             self.drop(key)
-            line = self._lines[key] = Line(key, uid, count)
+            line = self._lines[key] = Line(key, uid, count, usual=self._usual)
             self._scrapes.set(key, self._clock.now())
             if self._skew is not None:
                 self._store.put_known(key, self._skew, None)
@@ -187,11 +192,13 @@ class Station:
         self._time_at = self._clock.monotonic() + TIME.total_seconds()
         if wanted:
             line.scrape = regular(told.scrape) or line.scrape
+            self._usual = line.scrape or self._usual
             self._scrapes.set(line.key, now + (TIME if told.scrape is None else SCRAPES))
         moved = self._skew is None or abs(told.skew - self._skew) >= STEADY
         skew = self._skew = told.skew if moved or self._skew is None else self._skew
         for each in self._lines.values():
             each.tell(Kind.TIME, None, now=now, store=self._store)
+            each.usual = self._usual
             if moved or each is line:
                 self._store.put_known(each.key, skew, each.scrape)
                 each.retry_at = None
@@ -202,7 +209,7 @@ class Station:
     def _begin(self, line: Line) -> None:
         """Begin anew at `since`: what was counted, or is under way, answers another question."""
         line.ticket = next(self._tickets)
-        line.asked, line.retry_at = False, None
+        line.asked, line.retry_at, line.unusable = False, None, 0
         line.following, line.seam, line.attendance = line.count.since, Seam(), Attendance()
         self._store.keep_tiles(line.key, None)
         if line.count.since is None:
@@ -240,7 +247,7 @@ class Station:
         if isinstance(metrics, Failed):
             answers = {question.key: metrics for _, _, question in batch}
         else:
-            scrape = max(line.scrape or USUAL_SCRAPE for line, _, _ in batch)
+            scrape = max(line.pace for line, _, _ in batch)
             time = ServerTime(self._skew or timedelta(), scrape)
             questions = [question for _, _, question in batch]
             answers = await metrics.tiles(questions, time=time)
@@ -252,17 +259,22 @@ class Station:
         now = self._clock.now()
         if isinstance(answer, Failed):
             line.tell(Kind.TILES, answer, now=now, store=self._store)
-            self._postpone(line)
-            return
-        line.asked, line.retry_at = False, None
-        if line.seam.parts(answer):
+            line.unusable += answer.answered is Answered.NO_DATA
+            if answer.answered is not Answered.NO_DATA or line.unusable < GIVES_UP:
+                self._postpone(line)
+                return
+            start = question.end - question.window
+            answer = Tile(start, question.end, line.pace, reservation=answer.detail)
+        elif line.seam.parts(answer):
+            line.asked, line.retry_at = False, None
             self._schedule(line)
             return
-        line.following = question.end
-        for kind in (Kind.TIME, Kind.TILES):
-            line.tell(kind, None, now=now, store=self._store)
-        scrape, reporter = line.scrape or USUAL_SCRAPE, question.reporter
-        tile = replace(line.seam.join(answer), scrape=scrape, reporter=reporter)
+        else:
+            line.unusable = 0
+            for kind in (Kind.TIME, Kind.TILES):
+                line.tell(kind, None, now=now, store=self._store)
+        line.asked, line.retry_at, line.following = False, None, question.end
+        tile = replace(line.seam.join(answer), scrape=line.pace, reporter=question.reporter)
         line.attendance.note(tile)
         self._store.put_tile(line.key, tile)
         self._schedule(line)

@@ -45,6 +45,7 @@ async def test_a_tile_is_one_query_from_its_start_to_its_end() -> None:
         form = server.heard[0].form
         assert (float(form["end"]), float(form["step"])) == (NOON.timestamp(), 10)
         assert float(form["start"]) == NOON.timestamp() - 10
+        assert form["timeout"] == "4500ms", "no longer than any instant: all others wait for it"
     made = told[Key("demo", "podinfo")]
     assert isinstance(made, Tile)
     assert (made.start, made.end) == (NOON - timedelta(seconds=10), NOON)

@@ -32,7 +32,7 @@ _log = structlog.stdlib.get_logger("canaryd.prometheus")
 _T = TypeVar("_T")
 
 LONGER = 6
-"""So many times longer than an instant may a range of the past take: once per rollout."""
+"""So many times longer may a question about the past take: once per rollout."""
 SOONER = 0.9
 """The server gives a query up after this part of our patience: it can still say so, and a slow
 query is not taken for a server that does not answer."""
@@ -53,6 +53,8 @@ class Inquiry:
     step: timedelta = timedelta()
     users: bool = False
     """Whether a user wrote it: it stands alone, and may be too slow for ever."""
+    long: bool = False
+    """Whether it asks about a long past, and nobody waits for the answer."""
 
 
 class Client:
@@ -169,7 +171,7 @@ class Client:
             self._pace.gave_up(inquiry.query, exchange.took, began=began, rests=rests)
 
     def _patience(self, inquiry: Inquiry) -> float:
-        return self._deadline * (1 if inquiry.span is None else LONGER)
+        return self._deadline * (LONGER if inquiry.long else 1)
 
     def _send(self, inquiry: Inquiry, exchange: Exchange) -> None:
         client = PrometheusConnect(self.server.url, session=cast("Any", exchange), method="POST")

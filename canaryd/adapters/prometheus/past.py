@@ -75,7 +75,7 @@ async def _fill(
     """Ask for the columns from `first` on to the end of `ends`, in parts if it is too much."""
     count, window = len(ends) - first, wanted.question.window
     if count <= MOST_COLUMNS:
-        inquiry = Inquiry(wanted.query(), ends[-1], (count - 1) * window, window)
+        inquiry = Inquiry(wanted.query(), ends[-1], (count - 1) * window, window, long=True)
         result = await client.ask(inquiry, lambda reply: _read(reply, wanted, ends[first:]))
         if not isinstance(result, Trouble):
             for outcome, counts in result.items():

@@ -181,8 +181,12 @@ def tile_of(
         if seen.fault:
             return Failed(Answered.NO_DATA, seen.fault)
     rows = [row for seen in known.values() for row in seen.rows if _wanted(asked, row)]
+    untimed = ""
     if (again := _repeated(rows)) is not None:
-        return Failed(Answered.NO_DATA, again)
+        if again.edge is None:
+            what = f"the answer counts code {again.code} of pod {again.pod or '(none)'} twice"
+            return Failed(Answered.NO_DATA, what)
+        rows, untimed = [row for row in rows if row.edge is None], _spelt_twice(again)
     pods = list(_pods(asked, known))
     if not closely and (found.shifted or not _certain(known, rows, pods)):
         return None
@@ -195,7 +199,7 @@ def tile_of(
         pods=tuple(sorted(pods, key=lambda pod: (pod.workload, pod.pod))),
         skew=time.skew,
         reservation=found.reservation,
-        untimed=_untimed(asked, rows),
+        untimed=untimed or _untimed(asked, rows),
         lacking=_lacking(asked, rows),
     )
 
@@ -210,15 +214,22 @@ def _order(row: Row) -> tuple[str, str, float, str, str]:
     return row.workload, row.pod, -1.0 if row.edge is None else row.edge, row.code, row.grpc
 
 
-def _repeated(rows: Iterable[Row]) -> str | None:
-    """Say which row is there twice: after an upgrade of the server, edges are spelt in two ways."""
+def _repeated(rows: Iterable[Row]) -> Row | None:
+    """Return a row that is there twice."""
     seen: set[tuple[str, str, float, str, str]] = set()
     for row in rows:
         if (place := _order(row)) in seen:
-            what = f"code {row.code}" if row.edge is None else f"edge {row.edge:g}"
-            return f"the answer counts {what} of pod {row.pod or '(none)'} twice"
+            return row
         seen.add(place)
     return None
+
+
+def _spelt_twice(row: Row) -> str:
+    """Say why times cannot be counted for a while: two series are one edge, and both are there."""
+    return (
+        f"the edge {row.edge:g} of pod {row.pod or '(none)'} is there in two spellings, as for "
+        "five minutes after an upgrade of the metrics server: times cannot be told apart"
+    )
 
 
 def _pods(asked: TileQuestion, known: Mapping[str, Seen]) -> Iterator[Presence]:
