@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from math import ceil
 from typing import TypeAlias
@@ -30,12 +30,13 @@ def background(
     grpc_good: frozenset[str],
     asked_at: datetime,
     warm_up: timedelta = timedelta(),
+    named: Collection[float] = (),
 ) -> Background:
     """Tell how the serving pods vary, from columns of length `window`, oldest first.
 
     `served_since` is on the clock of the columns: from then on `primary` served, before it the
     workload that is `canary` now. A column in which they changed places is left out, and so is
-    each pod's `warm_up`, as in tiles.
+    each pod's `warm_up`, as in tiles. Edges that are `named` by a gate are told of in any case.
     """
     served = stretches(
         past.ends, primary=primary, canary=canary, served_since=served_since, window=window
@@ -51,34 +52,45 @@ def background(
     return Background(
         asked_at=asked_at,
         pods=max(beside[-3:], default=0),
-        pod_hours=sum(beside) * seconds / 3600,
+        # Pods that served nobody have shown nothing, however long they were there.
+        pod_hours=sum(beside) * seconds / 3600 if requests else 0.0,
         errors=_unevenness(failed, asked, pooled=pooled),
-        edges=_edges(pods, pooled=pooled),
+        edges=_edges(pods, pooled=pooled, named=named),
         rate=requests / (len(beside) * seconds) if beside else 0.0,
         buckets=tuple(sorted({edge for pod in pods for edge in pod.below} - {ALL})),
     )
 
 
-def _edges(pods: Sequence[Track], *, pooled: bool) -> tuple[Edge, ...]:
-    """Tell of the edges whose tail tells, and always of the first one beyond them."""
+def telling(edges: Iterable[Edge]) -> tuple[Edge, ...]:
+    """Return those whose tail tells, and the first one beyond: there two sides are compared."""
+    told: list[Edge] = []
+    for edge in edges:
+        if edge.tail <= MOST_TAIL:
+            told.append(edge)
+        if edge.tail < LEAST_TAIL:
+            break
+    return tuple(told[-MOST_EDGES:])
+
+
+def _edges(pods: Sequence[Track], *, pooled: bool, named: Collection[float]) -> tuple[Edge, ...]:
+    """Tell of the edges that tell, and of those that are named."""
     timed = [pod.timed for pod in pods]
     total = sum(map(sum, timed))
     if not total:
         return ()
     pairs = list(zip(pods, timed, strict=True))
     known = next(pod.below for pod, every in pairs if any(every))
-    told: list[Edge] = []
+    every: list[Edge] = []
     for edge in sorted(known):
         if edge == ALL or not all(pod.has(edge, every) for pod, every in pairs):
             continue
         slow = [pod.slow(edge, every) for pod, every in pairs]
         tail = sum(map(sum, slow)) / total
-        if tail > MOST_TAIL:
-            continue
-        told.append(Edge(edge, _unevenness(slow, timed, pooled=pooled), tail))
-        if tail < LEAST_TAIL:
-            break
-    return tuple(told[-MOST_EDGES:])
+        beyond = tail > MOST_TAIL or (bool(every) and every[-1].tail < LEAST_TAIL)
+        if edge in named or not beyond:
+            every.append(Edge(edge, _unevenness(slow, timed, pooled=pooled), tail))
+    wanted = {edge.edge for edge in telling(every)} | set(named)
+    return tuple(edge for edge in every if edge.edge in wanted)
 
 
 def _unevenness(failed: Table, asked: Table, *, pooled: bool) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from canaryd.decide.narrate import number
-from canaryd.model.gates import Compare, EvidenceGate
+from canaryd.model.gates import Compare, EvidenceGate, Objective
 
 
 def absent(rules: Iterable[EvidenceGate], there: Iterable[float]) -> tuple[str, float] | None:
@@ -38,3 +38,9 @@ def nearest(edge: float, there: Iterable[float]) -> str:
     if not named:
         return ""
     return f"; the nearest {'edges are' if below and above else 'edge is'} {named}"
+
+
+def named_edges(gates: Iterable[EvidenceGate]) -> tuple[float, ...]:
+    """The latency edges that objectives name."""
+    named = {gate.edge for gate in gates if isinstance(gate, Objective)}
+    return tuple(sorted(edge for edge in named if edge is not None))

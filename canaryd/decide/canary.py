@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
+from canaryd.decide.buckets import named_edges
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.gates import (
     Conclusion,
@@ -20,7 +22,7 @@ from canaryd.decide.gates import (
 )
 from canaryd.decide.judge import judge, look, policy_for, probe, relevant, satisfied
 from canaryd.decide.moves import enter, largest_step, roll_back
-from canaryd.decide.ruling import Ruling, refused_last
+from canaryd.decide.ruling import Ruling, peerless, refused_last
 from canaryd.model.decision import Count, Observe
 from canaryd.model.evidence import Evidence
 from canaryd.model.gates import Compare, Counted, Objective
@@ -123,30 +125,46 @@ def wake_after(draft: Draft, left: timedelta) -> Draft:
 def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     """Whether no evidence gate stands in the way: each has passed, or was heard long enough.
 
-    What is still undecided at the most stay is passed as inconclusive, unless it looks bad, or
-    the latest counts could not be used.
+    What is still undecided at the most stay is passed as inconclusive, unless it looks bad. Nothing
+    goes on by counts that are not of now: those that are missing, after a restart or an outage,
+    come first, and while the latest could not be used nobody knows how the canary does.
     """
-    undecided = [each for each in conclusions(draft) if not lets_pass(draft, each)]
+    every = conclusions(draft)
+    undecided = [each for each in every if not lets_pass(draft, each)]
     if not undecided:
-        return draft, True
+        return up_to_date(draft, every)
     left = most_stay(draft, step) - step.elapsed(draft.now)
     if left > timedelta():
         return (draft.wake(draft.now + left) if step.running_since else draft), False
-    if lags_behind(draft):  # after a restart, an outage: what was counted meanwhile comes first
+    if lags_behind(draft):
         return draft, False
     doubtful = [each for each in undecided if each.ruling is Ruling.DOUBTFUL]
     if doubtful:
         message = "; ".join(each.gate.message for each in doubtful)
         waits = f"{message}; too much to go on, not enough to roll back: more requests will decide"
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
-    unread = refused_last(sure(draft.status.evidence))
-    if unread is not None:
-        return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
+    draft, read = up_to_date(draft, every)
+    if not read:
+        return draft, False
     words = {each.rule.name: inconclusive(draft, each) for each in undecided}
     gates = tuple(
         replace(gate, message=words.get(gate.name, gate.message)) for gate in draft.status.gates
     )
     return draft.change(gates=gates), True
+
+
+def up_to_date(draft: Draft, every: Sequence[Conclusion]) -> tuple[Draft, bool]:
+    """Whether what the gates rest on is of now; those that rest on nothing do not need it."""
+    weight = sure(draft.status.step).weight
+    resting = [each for each in every if not (each.gate.missing or peerless(each.rule, weight))]
+    if not resting:
+        return draft, True
+    if lags_behind(draft):
+        return draft, False
+    unread = refused_last(sure(draft.status.evidence))
+    if unread is not None:
+        return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
+    return draft, True
 
 
 def lets_pass(draft: Draft, concluded: Conclusion) -> bool:
@@ -220,6 +238,7 @@ def counts(draft: Draft) -> Count | None:
         served_since=status.swapped_at,
         grpc_good=spec.evidence.grpc_good,
         server=spec.server,
+        named=named_edges(spec.evidence.gates),
     )
 
 

@@ -27,6 +27,8 @@ MISSING = {
     Answered.NO_DATA: HoldReason.NO_CANARY_DATA,
     Answered.VALUE: HoldReason.METRICS_UNAVAILABLE,
 }
+SILENT = MISSING | {Answered.NO_DATA: HoldReason.METRICS_UNAVAILABLE}
+"""Of tiles: an answer that holds none cannot be read, and says nothing of the canary."""
 VERDICTS = {Ruling.PASSED: Verdict.PASS} | dict.fromkeys(PROVEN, Verdict.FAIL)
 """What users are told of a ruling; of the others that nothing is decided."""
 
@@ -227,7 +229,7 @@ def missing_of(
     silence, step = draft.snap.counting.silence, sure(draft.status.step)
     live_since = step.live_since or draft.now
     if silence is not None:
-        reason, since = MISSING[silence.answered], silence.since
+        reason, since = SILENT[silence.answered], silence.since
     elif none_came(draft, evidence):
         reason, since = HoldReason.NO_CANARY_DATA, sure(evidence.empty_since)
     elif ruling in HELD:

@@ -12,6 +12,7 @@ from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
 from canaryd.decide.gates import (
     MISSING,
+    SILENT,
     Conclusion,
     conclusions,
     edge_not_there,
@@ -226,7 +227,7 @@ def probe_counting(draft: Draft) -> Draft:
     """
     counting = draft.snap.counting
     if counting.silence is not None:
-        return draft.hold(MISSING[counting.silence.answered], counting.silence.detail)
+        return draft.hold(SILENT[counting.silence.answered], counting.silence.detail)
     begun = draft.rollout.started_at
     known = (counting.background, draft.status.background)  # a restart forgets the first
     answered = any(each is not None and each.asked_at >= begun for each in known)

@@ -60,7 +60,7 @@ def bounds(limits: Bounds, unit: str) -> str:
 
 def verdict(metric: Metric, sample: Sample) -> str:
     """Say what a threshold gate saw, and against which bound."""
-    unit = UNITS.get(metric.name, "")
+    unit = UNITS.get(metric.name) or (f" {metric.unit}" if metric.unit else "")
     value, limits = sure(sample.value), metric.bounds
     says = "within its bound of" if limits.admit(value) else "outside its bound of"
     return (

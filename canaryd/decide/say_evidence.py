@@ -18,6 +18,8 @@ from canaryd.model.tile import ENOUGH, Background
 
 SAID_MOST = 1e6
 """Odds beyond this are said as `more than`."""
+SOONEST = 5
+"""Minutes: so often is the background asked for again."""
 LEVEL = 0.99
 """The confidence of the intervals that are shown."""
 RATIOS, HALVINGS = (1e-9, 1e9), 50
@@ -217,7 +219,7 @@ def unknown_dispersion(known: Background | None) -> str:
     """Say why evidence does not roll back yet, and when it will."""
     seen = known.pod_hours if known else 0.0
     need, pods = (known.needed, max(1, known.pods)) if known else (ENOUGH, 2)
-    minutes = max(1, round(60 * (need - seen) / pods))
+    minutes = max(SOONEST, round(60 * (need - seen) / pods))
     return (
         f"that is enough to roll back, but how much the primary's pods differ by themselves is "
         f"known from {number(seen, 2)} of {number(need, 2)} pod-hours only: a person decides "

@@ -67,6 +67,8 @@ class Counts:
     primary_all: Side
     canary_pods: int = 0
     """How many pods of the canary are past their warm-up."""
+    primary_pods: int = 0
+    """How many of the primary are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +105,7 @@ def read(tile: Tile, frame: Frame) -> tuple[Counts | None, Refusal | None]:
         canary_all=add_up(rows, frame.canary, frame.grpc_good),
         primary_all=add_up(rows, frame.primary, frame.grpc_good),
         canary_pods=sum(workload == frame.canary for workload, _ in warm),
+        primary_pods=sum(workload == frame.primary for workload, _ in warm),
     )
     return counts, weight_changed(tile, there, frame)
 

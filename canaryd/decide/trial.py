@@ -19,6 +19,7 @@ from canaryd.decide.ruling import (
     most_failed,
     not_told_apart,
     nothing_came,
+    peerless,
     refused_last,
     rule_on,
 )
@@ -115,6 +116,8 @@ def trial(
             return outcome(walk, failed, now - begin_at)
         found = [ruling for _, ruling in ruled]
         held = holds(course, walk, found, scales)
+        if not held and blind(course, walk, found, now):
+            held = {HoldReason.METRICS_UNAVAILABLE}
         walk = replace(walk, undecided=not PROVEN.isdisjoint(found))
         if not held:
             walk = go_on(course, walk, found, now)
@@ -178,15 +181,32 @@ def holds(course: Course, walk: _Walk, ruled: Iterable[Ruling], scales: Scales) 
     return found if untold is None else found | {untold[0]}
 
 
+def over(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> bool:
+    """Whether the step's time is over, and nothing speaks against going on."""
+    step, stayed = course.steps[walk.index], walk.elapsed(now)
+    undecided = undecided_of(ruled)
+    waits = stayed < step.least or (undecided and stayed < step.most)
+    return not waits and Ruling.DOUBTFUL not in undecided
+
+
+def undecided_of(ruled: Iterable[Ruling]) -> list[Ruling]:
+    """The rulings that are no passing."""
+    return [ruling for ruling in ruled if ruling is not Ruling.PASSED]
+
+
+def blind(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> bool:
+    """Whether the step would go on now, though the latest counts could not be used."""
+    weight = course.steps[walk.index].weight
+    resting = not all(peerless(rule, weight) for rule in course.rules.gates)
+    unread = resting and refused_last(walk.evidence) is not None
+    return unread and over(course, walk, ruled, now)
+
+
 def go_on(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> _Walk:
     """The next step when this one is passed, or the end after the last one; else the same."""
-    step, stayed = course.steps[walk.index], walk.elapsed(now)
-    undecided = [ruling for ruling in ruled if ruling is not Ruling.PASSED]
-    if stayed < step.least or (undecided and stayed < step.most):
+    if not over(course, walk, ruled, now):
         return walk
-    if undecided and (Ruling.DOUBTFUL in undecided or refused_last(walk.evidence) is not None):
-        return walk
-    walk = replace(walk, inconclusive=walk.inconclusive + bool(undecided))
+    walk = replace(walk, inconclusive=walk.inconclusive + bool(undecided_of(ruled)))
     last = walk.index + 1 == len(course.steps)
     return replace(walk, finished=True) if last else enter(course, walk, now)
 

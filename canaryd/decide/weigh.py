@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from canaryd.decide.background import telling
 from canaryd.decide.buckets import no_such_edge
 from canaryd.decide.evidence import BETTER, WORSE
 from canaryd.decide.strands import enter_strand, new_strand, tally, terms, weigh_strand
@@ -32,8 +33,9 @@ HALF = 0.5
 """No primary without a failure is taken for one that fails more often: then all must fail."""
 ENOUGH_FAILING = 2
 """So many failing tiles in a row end a rollout; one that is worse counts twice."""
-FOLLOWED_MOST = 100_000
-"""The observed share forgets half beyond so many requests, so that it tells of now."""
+FOLLOWED, LEAST_SHARE, FORGOTTEN = 300, 0.01, 1 / 30
+"""Once so many canary requests were due, by the weight, the observed share forgets this part with
+each tile, so that it tells of now, and not of one tile alone, in which a side may lack a scrape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +51,13 @@ class Scales:
     share_settles: timedelta
     window: timedelta
 
-    def dispersion(self, edge: float | None, *, per_pod: float = 0.0) -> float:
+    def dispersion(self, edge: float | None, *, per_pod: float = 0.0, beside: float = 0.0) -> float:
         """How unevenly failures fall on the primary's pods; what is unknown is taken as uneven.
 
         Where pods differ for reasons of their own, their failures vary with the square of their
         requests: a canary pod that gets more in a tile (`per_pod`) than a primary's pod usually
-        does is so much more uneven.
+        does is so much more uneven, but not more than it is than those `beside` it: a quiet hour
+        before makes no difference between the sides.
         """
         known = self.background
         if known is None:
@@ -64,7 +67,8 @@ class Scales:
             found = next((each.dispersion for each in known.edges if each.edge == edge), None)
         least = 1.0 if known.sufficient else UNKNOWN_DISPERSION
         usual = known.rate * self.window.total_seconds() / max(1, known.pods)
-        heavier = max(1.0, per_pod / usual) if usual else 1.0
+        other = max(usual, beside)
+        heavier = max(1.0, per_pod / other) if usual else 1.0
         return max(least, 1 + ((found or UNKNOWN_DISPERSION) - 1) * heavier)
 
 
@@ -120,7 +124,8 @@ def edges(gate: EvidenceGate, scales: Scales) -> tuple[float | None, ...]:
         return (None,)
     if isinstance(gate, Objective):
         return (gate.edge,)
-    return tuple(each.edge for each in scales.background.edges) if scales.background else ()
+    known = scales.background
+    return tuple(each.edge for each in telling(known.edges)) if known else ()
 
 
 def take_in(evidence: Evidence, tiles: Iterable[Tile], scales: Scales) -> Evidence:
@@ -258,10 +263,11 @@ def count_share(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) 
         evidence = replace(evidence, empty=0, empty_since=None, expected=0.0)
     if changed is not None and begun < changed + scales.share_settles:
         return evidence if evidence.followed == Tally() else replace(evidence, followed=Tally())
-    followed = evidence.followed + Tally(canary=canary, primary=primary)
-    if followed.canary + followed.primary > FOLLOWED_MOST:
-        followed = Tally(canary=followed.canary / 2, primary=followed.primary / 2)
-    return replace(evidence, followed=followed)
+    seen = evidence.followed
+    if (seen.canary + seen.primary) * max(share, LEAST_SHARE) > FOLLOWED:
+        kept = 1 - FORGOTTEN
+        seen = Tally(canary=seen.canary * kept, primary=seen.primary * kept)
+    return replace(evidence, followed=seen + Tally(canary=canary, primary=primary))
 
 
 def weigh(
@@ -269,13 +275,14 @@ def weigh(
 ) -> GateEvidence:
     """One gate's evidence after one tile."""
     per_pod = counts.canary.requests / max(1, counts.canary_pods)
+    beside = counts.primary.requests / max(1, counts.primary_pods)
     strands = tuple(
         weigh_strand(
             strand,
             rule,
             tally(strand.edge, counts),
             scales.rules,
-            uneven=scales.dispersion(strand.edge, per_pod=per_pod),
+            uneven=scales.dispersion(strand.edge, per_pod=per_pod, beside=beside),
             for_it=for_it,
         )
         for strand in gate.strands

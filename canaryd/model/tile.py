@@ -112,8 +112,11 @@ class Background:
 
     @property
     def needed(self) -> float:
-        """How many pod-hours are enough to roll back on; fewer where one pod serves alone."""
-        return ENOUGH_ALONE if self.pods <= 1 else ENOUGH
+        """How many pod-hours are enough to roll back on; fewer where one or two pods serve.
+
+        In an hour each can be seen for an hour at most, and for less where a scrape failed.
+        """
+        return min(ENOUGH, MOST_OF_IT * max(1, self.pods))
 
     @property
     def sufficient(self) -> bool:
@@ -122,7 +125,8 @@ class Background:
 
 
 ENOUGH = 2.0
-ENOUGH_ALONE = 0.9
+MOST_OF_IT = 0.9
+"""So much of the hour that was looked at is enough of a pod."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ FEW: dict[str, Any] = {"canary": (0, 3), "primary": (0, 27)}
 SILENT = [
     (Answered.UNAVAILABLE, HoldReason.METRICS_UNAVAILABLE),
     (Answered.REFUSED, HoldReason.QUERY_REFUSED),
-    (Answered.NO_DATA, HoldReason.NO_CANARY_DATA),
+    (Answered.NO_DATA, HoldReason.METRICS_UNAVAILABLE),
 ]
 
 

@@ -145,7 +145,7 @@ SENTENCES: dict[str, tuple[EvidenceGate, Background | None, int, dict[str, Any],
         1,
         {"canary": (1, 1000)},
         "slo: canary 0.1 % (1 of 1,000; 99 % interval 0 % to 5.39 %), primary 1 % (9 of 900); "
-        "evidence 0.45:1 that it misses its objective (at most 2 % failed), rollback at 100:1, "
+        "evidence 0.33:1 that it misses its objective (at most 2 % failed), rollback at 100:1, "
         "dispersion 10",
     ),
     "all of very many failed": (

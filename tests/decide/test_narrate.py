@@ -54,6 +54,9 @@ def test_units_are_those_of_the_metric() -> None:
     assert narrate.verdict(own, a_sample(6)) == (
         "queue was 6 over 1m, outside its bound of at most 5"
     )
+    assert narrate.verdict(replace(own, unit="messages"), a_sample(6)) == (
+        "queue was 6 messages over 1m, outside its bound of at most 5 messages"
+    )
 
 
 @pytest.mark.parametrize(

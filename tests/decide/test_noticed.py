@@ -6,9 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from canaryd.decide.share import SLACK, share_interval
 from canaryd.decide.tiles import Uncounted
 from canaryd.decide.weigh import take_in
-from canaryd.model.evidence import Tally
+from canaryd.model.evidence import Evidence, Tally
 from tests.decide.build import T0
 from tests.decide.counted import (
     a_tile,
@@ -63,7 +64,29 @@ def test_the_observed_share_begins_when_the_weight_has_settled() -> None:
     assert evidence.followed == Tally()
 
 
-def test_the_observed_share_tells_of_now() -> None:
-    many = {"canary": (0, 30_000), "primary": (0, 30_000)}
-    evidence = take_in(begun(), tiles(0, 1, **many), scales())
-    assert evidence.followed == Tally(canary=30_000, primary=30_000)
+@pytest.mark.parametrize("of_now", [0, 600])
+@pytest.mark.parametrize("requests", [100, 100_000])
+def test_the_observed_share_tells_of_now_after_however_long_a_time(
+    requests: int, of_now: int
+) -> None:
+    """An hour at the weight, then two minutes of none or of six times as many, and back."""
+
+    def side(thousandth: int) -> dict[str, tuple[float, float]]:
+        canary = requests * thousandth / 1000
+        return {"canary": (0, canary), "primary": (0, requests - canary)}
+
+    def contradicts(evidence: Evidence) -> bool:
+        seen, wanted = evidence.followed, scales().weight / 100
+        low, high = share_interval(seen.canary, seen.canary + seen.primary)
+        return high < wanted / 2 or low > 2 * wanted + SLACK
+
+    hour = take_in(begun(), tiles(*range(360), **side(100)), scales())
+    wrong = take_in(hour, tiles(*range(360, 390), **side(of_now)), scales())
+    mended = take_in(wrong, tiles(*range(390, 450), **side(100)), scales())
+    assert [contradicts(each) for each in (hour, wrong, mended)] == [False, True, False]
+
+
+def test_a_tile_in_which_one_side_lacks_a_scrape_does_not_contradict_the_weight() -> None:
+    evidence = take_in(begun(), tiles(*range(60), canary=(0, 1000), primary=(0, 9000)), scales())
+    lacking = take_in(evidence, tiles(60, 61, canary=(0, 0), primary=(0, 9000)), scales())
+    assert lacking.followed.canary / lacking.followed.primary > 0.1

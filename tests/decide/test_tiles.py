@@ -89,7 +89,7 @@ TRUE: dict[str, tuple[Tile, Counts]] = {
 def test_these_counts_are_true(tile: Tile, counts: Counts) -> None:
     found, refusal = read(tile, FRAME)
     assert found is not None
-    assert (replace(found, canary_pods=0), refusal) == (counts, None)
+    assert (replace(found, canary_pods=0, primary_pods=0), refusal) == (counts, None)
 
 
 def test_how_many_of_the_canarys_pods_are_warm() -> None:
@@ -154,7 +154,7 @@ def test_next_to_a_change_of_weight_counts_are_true_and_no_evidence(
     change: float, near: bool
 ) -> None:
     counts, refusal = read(a_tile(), replace(FRAME, changes=(after(-300), after(change))))
-    assert counts == replace(PLAIN, canary_pods=1)
+    assert counts == replace(PLAIN, canary_pods=1, primary_pods=1)
     assert refusal == (
         Refusal(Uncounted.WEIGHT_CHANGED, "the weight changed in it") if near else None
     )
