@@ -243,12 +243,19 @@ def inconclusive(gate: EvidenceGate, state: GateEvidence, scales: Scales) -> str
     match gate:
         case Compare():
             _, high = interval(strand.steps, uneven)
-            open_to = "nothing yet" if high == inf else f"more than {number(high, 2)}x"
+            # Where no primary request failed no ratio is too high, but a fraction may be.
+            own_high = fractions(strand.total, uneven)[1]
+            open_to = at_most(own_high) if high == inf else f"more than {number(high, 2)}x"
         case Objective():
             open_to = ruled_out(gate, fractions(strand.total, uneven))
         case _:
             assert_never(gate)
     return f"{what(gate, strand)}: {found}; excluded for the canary: {open_to}"
+
+
+def at_most(high: float) -> str:
+    """Say which fractions are excluded by the highest that is not."""
+    return "nothing yet" if high >= ALL else f"more than {percent(high)}"
 
 
 def ruled_out(gate: Objective, ends: tuple[float, float]) -> str:

@@ -42,7 +42,7 @@ def test_what_is_undecided_at_the_most_stay_goes_on_and_says_what_it_excludes() 
     assert after(300) <= now < after(312)
     assert decision.tidings[0].sentence == (
         "podinfo-v2 enters step 2 of 3 (50 %); the step before was inconclusive: errors: "
-        "canary 0 % (0 of 90) vs primary 0 % (0 of 810); excluded for the canary: nothing yet"
+        "canary 0 % (0 of 90) vs primary 0 % (0 of 810); excluded for the canary: more than 5.72 %"
     )
 
 
