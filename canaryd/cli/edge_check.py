@@ -49,6 +49,15 @@ def look_at_edges(manifest: Manifest, target: Target | None) -> Remarks:
         message = f"was not checked against the metrics server: {why}"
         found.warnings.append(remark(manifest, ("spec", "analysis", "metrics"), message))
         return found
+    if not there:
+        names = " and ".join(slot.deployment for slot in spec.slots)
+        message = (
+            "was not checked against the metrics server: it timed no request to "
+            f"{names} in namespace {_place(manifest)} in the last five minutes"
+        )
+        found.warnings.append(remark(manifest, ("spec", "analysis", "metrics"), message))
+        found.warnings += _strange(manifest, spec.analysis.evidence.gates)
+        return found
     for rule in spec.analysis.evidence.gates:
         if absent((rule,), there) is not None and isinstance(rule, Objective):
             message = f"is wrong: {no_such_edge(rule.edge or 0, there)}"

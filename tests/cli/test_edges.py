@@ -90,10 +90,17 @@ def test_a_server_that_there_is_nothing_to_ask_is_said(output: str) -> None:
     assert words not in linted(with_edge(250), *options).stderr
 
 
-def test_where_nothing_was_timed_nothing_is_said() -> None:
+@pytest.mark.parametrize(("edge", "warnings"), [(250, 1), (300, 2)])
+def test_where_nothing_was_timed_it_says_that_nothing_was_checked(
+    edge: float, warnings: int
+) -> None:
+    """What Istio has by itself is all that is known then."""
     with a_server() as url:
-        result = linted(with_edge(300), "--metrics-server", url)
-    assert (result.exit_code, "warning" in result.output) == (0, False)
+        result = linted(with_edge(edge), "--metrics-server", url)
+    assert result.exit_code == 0
+    assert "was not checked against the metrics server: it timed no request to " in result.output
+    assert "in the last five minutes" in result.output
+    assert result.output.count("warning:") == warnings
 
 
 def test_a_server_that_does_not_answer_is_a_warning() -> None:
