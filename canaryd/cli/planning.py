@@ -178,7 +178,7 @@ def print_plan(
         f"{wanted.key}: {number(service.rate)} requests/s on {service.pods} pods, "
         f"{number(100 * service.failing, 3)} % fail usually"
     )
-    for line in (*false_alarms(found.healthy), "", *faults(found.faults), ""):
+    for line in (*false_alarms(found.healthy), "", *faults(found.faults, service.failing), ""):
         click.echo(line)
     click.echo(
         f"by design at most {number(100 * alpha)} % of harmless rollouts are rolled back "

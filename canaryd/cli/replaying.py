@@ -16,6 +16,7 @@ from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, he
 from canaryd.decide.background import background
 from canaryd.decide.buckets import absent, named_edges, no_such_edge
 from canaryd.decide.trial import Course, Outcome, trial
+from canaryd.model.gates import Counted
 from canaryd.model.past import Column, by_series
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import ALL, Background, Tile
@@ -67,7 +68,8 @@ class Replay:
     def run(self) -> Report:
         """Walk through all of them; shows a bar."""
         good: list[Outcome] = []
-        bad: dict[float, list[Outcome]] = {factor: [] for factor in FACTORS}
+        counted = any(gate.counted is Counted.ERRORS for gate in self._course.rules.gates)
+        bad: dict[float, list[Outcome]] = {factor: [] for factor in FACTORS if counted}
         known: list[Background] = []
         with click.progressbar(
             self._begins, label=f"replaying {len(self._begins)} releases", file=sys.stderr
@@ -78,14 +80,15 @@ class Replay:
                     continue
                 known.append(release.known)
                 good.append(self._walk(release, None))
-                for factor in FACTORS:
+                for factor, found in bad.items():
                     usual = max(release.failing, LEAST_SHARE)
                     chance = min(0.99, (factor - 1) * usual / (1 - usual))
-                    bad[factor].append(self._walk(release, Regression(factor, chance)))
+                    found.append(self._walk(release, Regression(factor, chance)))
         if not known:
             message = (
-                f"in this past {self._recording.workload} never had two pods at once with requests:"
-                " one pod cannot play the canary beside itself"
+                f"none of the {len(self._begins)} releases began when {self._recording.workload} "
+                "had two pods with requests: one pod cannot play the canary beside itself; if it "
+                "had two at other times, give a shorter --every, or --last"
             )
             raise Stop(message)
         whole = self._recording.columns

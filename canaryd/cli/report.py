@@ -12,7 +12,7 @@ from pydantic.alias_generators import to_camel
 
 from canaryd.cli.past import Wanted
 from canaryd.cli.replaying import Report
-from canaryd.cli.trials import Caught, Healthy, chart, shown
+from canaryd.cli.trials import LEAST_SHARE, Caught, Healthy, chart, shown
 from canaryd.decide.narrate import number
 
 
@@ -33,7 +33,7 @@ def print_backtest(wanted: Wanted, report: Report, output: str) -> None:
         f"{number(100 * report.failing, 3)} % failed, dispersion up to "
         f"{number(report.dispersion, 2)}"
     )
-    for line in (*false_alarms(report.healthy), "", *faults(report.faults)):
+    for line in (*false_alarms(report.healthy), "", *faults(report.faults, report.failing)):
         click.echo(line)
 
 
@@ -55,8 +55,14 @@ def false_alarms(found: Healthy) -> Iterable[str]:
         yield "  none came to its end within its longest time: more requests are needed to judge"
 
 
-def faults(found: tuple[Caught, ...]) -> Iterable[str]:
-    """Say how soon faults are caught: a table and a small chart."""
+def faults(found: tuple[Caught, ...], usual: float) -> Iterable[str]:
+    """Say how soon faults are caught, where the `usual` share fails: a table and a chart."""
+    if not found:
+        yield "no gate counts errors, and nothing is made slower: no fault is there to be caught"
+        return
+    if usual < LEAST_SHARE:
+        least = number(100 * LEAST_SHARE)
+        yield f"fewer than {least} % fail usually: the faults are so many times {least} %"
     yield f"{'errors':>6}  {'caught':>11}  {'median':>8}  {'9 in 10':>8}  {'canary requests':>15}"
     for row in found:
         requests = "-" if row.requests is None else f"{row.requests:,.0f}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -44,3 +45,31 @@ def test_backtest_replays_tiles_of_that_length(tmp_path: Path, scrape: float) ->
     assert steps == {scrape}
     assert "10x" in done.output
     assert not any("10x" in one and "never caught" in one for one in done.output.splitlines())
+
+
+def backtest(folder: Path, *metrics: Any) -> str:
+    with past_server() as server:
+        path = canary_file(folder, metrics=list(metrics))
+        args = ["backtest", "-f", str(path), "--metrics-server", server.url, "--last", "3h"]
+        done = CliRunner().invoke(main, [*args, "--every", "30m"], prog_name="canaryd")
+    assert done.exit_code == 0, done.output
+    return done.output
+
+
+def test_where_no_gate_counts_errors_no_fault_is_said_to_go_uncaught(tmp_path: Path) -> None:
+    slow = {"name": "slow", "objective": {"latency": {"le": 250, "maxFraction": 0.05}}}
+    told = backtest(tmp_path, slow)
+    assert "no gate counts errors, and nothing is made slower" in told
+    assert "caught" in told
+    assert "never caught" not in told
+
+
+def test_so_many_times_next_to_nothing_is_said_to_be_so_many_times_a_thousandth(
+    tmp_path: Path,
+) -> None:
+    args = ["plan", "-f", str(canary_file(tmp_path, metrics=ERRORS)), "--rollouts", "10"]
+    words = "fewer than 0.1 % fail usually: the faults are so many times 0.1 %"
+    for share, said in (("0.00001", True), ("0.01", False)):
+        more = ["--rate", "100", "--error-rate", share]
+        done = CliRunner().invoke(main, [*args, *more], prog_name="canaryd")
+        assert (words in done.output) == said, done.output
