@@ -117,11 +117,16 @@ async def test_spoilt_queries_have_a_number_or_words_and_a_good_one_is_answered(
 async def test_slow_queries_are_given_up_by_the_server_with_words(server: str) -> None:
     due = written(server)
     asked = [question(name, SLOW, due) for name in ("slow1", "slow2")]
-    async with asking(server, deadline=10) as metrics:
-        samples = await told(metrics, asked)
-    for one in samples:
-        assert one.answered is Answered.UNAVAILABLE
-        assert "the metrics server answered 503: query timed out" in one.detail
+    words = "the metrics server answered 503: query timed out"
+    details: list[str] = []
+    for _ in range(3):  # on a busy machine the server notices too late that its time is over
+        async with asking(server, deadline=10) as metrics:
+            samples = await told(metrics, asked)
+        assert {one.answered for one in samples} == {Answered.UNAVAILABLE}
+        details = [one.detail for one in samples]
+        if all(words in detail for detail in details):
+            return
+    raise AssertionError(details)
 
 
 async def test_queries_that_never_end_blind_nobody(server: str) -> None:
