@@ -19,7 +19,7 @@ from canaryd.cli.exits import Stop
 from canaryd.cli.manifest import Manifest, Unreadable, named, read
 from canaryd.cli.replay import Recording, recorded
 from canaryd.cli.words import printable
-from canaryd.decide.gates import grid
+from canaryd.decide.gates import grid, tile_length
 from canaryd.model.gates import Counted
 from canaryd.model.names import Key, Revision
 from canaryd.model.past import Column, by_column
@@ -107,8 +107,7 @@ async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
         scrape = await _scrape(metrics, wanted, clock.now() - target.delay)
         if isinstance(scrape, Failed):
             raise _no_past(wanted, target, scrape, spans=span > HOUR)
-        # As in the daemon: no tile is shorter than a scrape.
-        window = timedelta(seconds=ceil(max(rules.evaluate_every, scrape).total_seconds()))
+        window = tile_length(rules, scrape)
         last = grid(clock.now() - target.delay - HOUR / 60, window)
         with click.progressbar(
             range(hours, 0, -1), label=f"fetching {hours} h of {wanted.key}", file=sys.stderr

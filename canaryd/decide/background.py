@@ -80,17 +80,20 @@ def _edges(pods: Sequence[Track], *, pooled: bool, named: Collection[float]) -> 
         return ()
     pairs = list(zip(pods, timed, strict=True))
     known = next(pod.below for pod, every in pairs if any(every))
-    every: list[Edge] = []
+    found: list[Edge] = []
+    beyond = False
     for edge in sorted(known):
-        if edge == ALL or not all(pod.has(edge, every) for pod, every in pairs):
+        if edge == ALL or (beyond and edge not in named):
+            continue
+        if not all(pod.has(edge, every) for pod, every in pairs):
             continue
         slow = [pod.slow(edge, every) for pod, every in pairs]
         tail = sum(map(sum, slow)) / total
-        beyond = tail > MOST_TAIL or (bool(every) and every[-1].tail < LEAST_TAIL)
-        if edge in named or not beyond:
-            every.append(Edge(edge, _unevenness(slow, timed, pooled=pooled), tail))
-    wanted = {edge.edge for edge in telling(every)} | set(named)
-    return tuple(edge for edge in every if edge.edge in wanted)
+        if edge in named or tail <= MOST_TAIL:
+            found.append(Edge(edge, _unevenness(slow, timed, pooled=pooled), tail))
+        beyond = beyond or tail < LEAST_TAIL
+    wanted = {edge.edge for edge in telling(found)} | set(named)
+    return tuple(edge for edge in found if edge.edge in wanted)
 
 
 def _unevenness(failed: Table, asked: Table, *, pooled: bool) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -26,6 +25,7 @@ from canaryd.decide.ruling import Ruling, peerless, refused_last
 from canaryd.model.decision import Count, Observe
 from canaryd.model.evidence import Evidence
 from canaryd.model.gates import Compare, Counted, Objective
+from canaryd.model.names import Weight
 from canaryd.model.spec import Otherwise, Step
 from canaryd.model.status import HoldReason, Phase, StepState, Verdict
 
@@ -131,11 +131,11 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     """
     every = conclusions(draft)
     undecided = [each for each in every if not lets_pass(draft, each)]
-    if not undecided:
-        return up_to_date(draft, every)
     left = most_stay(draft, step) - step.elapsed(draft.now)
-    if left > timedelta():
+    if undecided and left > timedelta():
         return (draft.wake(draft.now + left) if step.running_since else draft), False
+    if not undecided and not any(rests_on_counts(each, step.weight) for each in every):
+        return draft, True
     if lags_behind(draft):
         return draft, False
     doubtful = [each for each in undecided if each.ruling is Ruling.DOUBTFUL]
@@ -143,9 +143,9 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         message = "; ".join(each.gate.message for each in doubtful)
         waits = f"{message}; too much to go on, not enough to roll back: more requests will decide"
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
-    draft, read = up_to_date(draft, every)
-    if not read:
-        return draft, False
+    unread = refused_last(sure(draft.status.evidence))
+    if unread is not None:
+        return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
     words = {each.rule.name: inconclusive(draft, each) for each in undecided}
     gates = tuple(
         replace(gate, message=words.get(gate.name, gate.message)) for gate in draft.status.gates
@@ -153,18 +153,9 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     return draft.change(gates=gates), True
 
 
-def up_to_date(draft: Draft, every: Sequence[Conclusion]) -> tuple[Draft, bool]:
-    """Whether what the gates rest on is of now; those that rest on nothing do not need it."""
-    weight = sure(draft.status.step).weight
-    resting = [each for each in every if not (each.gate.missing or peerless(each.rule, weight))]
-    if not resting:
-        return draft, True
-    if lags_behind(draft):
-        return draft, False
-    unread = refused_last(sure(draft.status.evidence))
-    if unread is not None:
-        return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
-    return draft, True
+def rests_on_counts(concluded: Conclusion, weight: Weight) -> bool:
+    """Whether this gate passed by what was counted: not where nothing is, or nothing to compare."""
+    return concluded.gate.missing is None and not peerless(concluded.rule, weight)
 
 
 def lets_pass(draft: Draft, concluded: Conclusion) -> bool:

@@ -15,7 +15,7 @@ from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
 from canaryd.model.answered import Answered
 from canaryd.model.evidence import Evidence, GateEvidence, Tally
-from canaryd.model.gates import EvidenceGate, Reporter
+from canaryd.model.gates import EvidenceGate, Evidential, Reporter
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
 from canaryd.model.tile import USUAL_SCRAPE, Background
 
@@ -85,9 +85,13 @@ def enter_evidence(draft: Draft) -> Draft:
 
 
 def interval_of(draft: Draft) -> timedelta:
+    """How long a tile of this Canary is, by what is known of its scrapes."""
+    return tile_length(draft.snap.spec.analysis.evidence, draft.snap.counting.scrape)
+
+
+def tile_length(rules: Evidential, scrape: timedelta | None) -> timedelta:
     """How long a tile is: as asked for, but not shorter than a scrape; whole seconds."""
-    wanted = draft.snap.spec.analysis.evidence.evaluate_every
-    longest = max(wanted, draft.snap.counting.scrape or wanted)
+    longest = max(rules.evaluate_every, scrape or rules.evaluate_every)
     return timedelta(seconds=ceil(longest.total_seconds()))
 
 

@@ -265,7 +265,7 @@ def ruled_out(gate: Objective, ends: tuple[float, float]) -> str:
     if low > gate.most:
         return f"less than {percent(low)}, and with it {aim}"
     if high >= ALL:
-        return "nothing yet"
+        return at_most(high)
     if high <= gate.most:
-        return f"more than {percent(high)}, and so that it misses {aim}"
-    return f"more than {percent(high)}, but not yet that it misses {aim}"
+        return f"{at_most(high)}, and so that it misses {aim}"
+    return f"{at_most(high)}, but not yet that it misses {aim}"

@@ -116,10 +116,11 @@ def trial(
             return outcome(walk, failed, now - begin_at)
         found = [ruling for _, ruling in ruled]
         held = holds(course, walk, found, scales)
-        if not held and blind(course, walk, found, now):
+        due = not held and over(course, walk, found, now)
+        if due and blind(course, walk):
             held = {HoldReason.METRICS_UNAVAILABLE}
         walk = replace(walk, undecided=not PROVEN.isdisjoint(found))
-        if not held:
+        if due and not held:
             walk = go_on(course, walk, found, now)
         if walk.finished:
             break
@@ -184,29 +185,22 @@ def holds(course: Course, walk: _Walk, ruled: Iterable[Ruling], scales: Scales) 
 def over(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> bool:
     """Whether the step's time is over, and nothing speaks against going on."""
     step, stayed = course.steps[walk.index], walk.elapsed(now)
-    undecided = undecided_of(ruled)
-    waits = stayed < step.least or (undecided and stayed < step.most)
-    return not waits and Ruling.DOUBTFUL not in undecided
+    decided = all(ruling is Ruling.PASSED for ruling in ruled)
+    waits = stayed < step.least or (not decided and stayed < step.most)
+    return not waits and Ruling.DOUBTFUL not in ruled
 
 
-def undecided_of(ruled: Iterable[Ruling]) -> list[Ruling]:
-    """The rulings that are no passing."""
-    return [ruling for ruling in ruled if ruling is not Ruling.PASSED]
-
-
-def blind(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> bool:
-    """Whether the step would go on now, though the latest counts could not be used."""
+def blind(course: Course, walk: _Walk) -> bool:
+    """Whether the latest counts, on which a gate rests, could not be used."""
     weight = course.steps[walk.index].weight
-    resting = not all(peerless(rule, weight) for rule in course.rules.gates)
-    unread = resting and refused_last(walk.evidence) is not None
-    return unread and over(course, walk, ruled, now)
+    rests = not all(peerless(rule, weight) for rule in course.rules.gates)
+    return rests and refused_last(walk.evidence) is not None
 
 
-def go_on(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) -> _Walk:
-    """The next step when this one is passed, or the end after the last one; else the same."""
-    if not over(course, walk, ruled, now):
-        return walk
-    walk = replace(walk, inconclusive=walk.inconclusive + bool(undecided_of(ruled)))
+def go_on(course: Course, walk: _Walk, ruled: Iterable[Ruling], now: datetime) -> _Walk:
+    """The next step, or the end after the last one."""
+    inconclusive = any(ruling is not Ruling.PASSED for ruling in ruled)
+    walk = replace(walk, inconclusive=walk.inconclusive + inconclusive)
     last = walk.index + 1 == len(course.steps)
     return replace(walk, finished=True) if last else enter(course, walk, now)
 

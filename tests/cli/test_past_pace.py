@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from canaryd.cli.main import main
-from tests.cli.past_server import canary_file, past_server
+from tests.cli.past_server import PastServer, canary_file, past_server
 
 ERRORS = [{"name": "errors", "compare": {}}]
 
@@ -34,31 +34,28 @@ def test_a_tile_is_as_long_as_a_scrape_and_as_late_as_the_server(
     assert (told["evaluatedSeconds"], told["lateSeconds"]) == (step, late)
 
 
-@pytest.mark.parametrize("scrape", [15, 60])
-def test_backtest_replays_tiles_of_that_length(tmp_path: Path, scrape: float) -> None:
-    with past_server(scrape=scrape) as server:
-        path = canary_file(tmp_path, metrics=ERRORS)
-        args = ["backtest", "-f", str(path), "--metrics-server", server.url, "--last", "3h"]
-        done = CliRunner().invoke(main, [*args, "--every", "30m"], prog_name="canaryd")
-        assert done.exit_code == 0, done.output
-        steps = {float(form["step"]) for form in server.forms if "step" in form}
-    assert steps == {scrape}
-    assert "10x" in done.output
-    assert not any("10x" in one and "never caught" in one for one in done.output.splitlines())
-
-
-def backtest(folder: Path, *metrics: Any) -> str:
-    with past_server() as server:
-        path = canary_file(folder, metrics=list(metrics))
-        args = ["backtest", "-f", str(path), "--metrics-server", server.url, "--last", "3h"]
-        done = CliRunner().invoke(main, [*args, "--every", "30m"], prog_name="canaryd")
+def backtest(folder: Path, server: PastServer, *metrics: Any) -> str:
+    path = canary_file(folder, metrics=list(metrics))
+    args = ["backtest", "-f", str(path), "--metrics-server", server.url, "--last", "3h"]
+    done = CliRunner().invoke(main, [*args, "--every", "30m"], prog_name="canaryd")
     assert done.exit_code == 0, done.output
     return done.output
 
 
+@pytest.mark.parametrize("scrape", [15, 60])
+def test_backtest_replays_tiles_of_that_length(tmp_path: Path, scrape: float) -> None:
+    with past_server(scrape=scrape) as server:
+        told = backtest(tmp_path, server, *ERRORS)
+        steps = {float(form["step"]) for form in server.forms if "step" in form}
+    assert steps == {scrape}
+    assert "10x" in told
+    assert not any("10x" in one and "never caught" in one for one in told.splitlines())
+
+
 def test_where_no_gate_counts_errors_no_fault_is_said_to_go_uncaught(tmp_path: Path) -> None:
     slow = {"name": "slow", "objective": {"latency": {"le": 250, "maxFraction": 0.05}}}
-    told = backtest(tmp_path, slow)
+    with past_server() as server:
+        told = backtest(tmp_path, server, slow)
     assert "no gate counts errors, and nothing is made slower" in told
     assert "caught" in told
     assert "never caught" not in told

@@ -33,16 +33,19 @@ def told(
     *,
     served_since: datetime = NOW - timedelta(days=1),
     warm_up: timedelta = timedelta(),
+    window: timedelta = WINDOW,
+    named: tuple[float, ...] = (),
 ) -> Background:
     return background(
         by_series(columns),
         primary="v1",
         canary="v2",
         served_since=served_since,
-        window=WINDOW,
+        window=window,
         grpc_good=GRPC_GOOD,
         asked_at=NOW,
         warm_up=warm_up,
+        named=named,
     )
 
 

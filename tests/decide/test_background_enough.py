@@ -6,11 +6,10 @@ from datetime import timedelta
 
 import pytest
 
-from canaryd.decide.background import background, telling
-from canaryd.model.gates import GRPC_GOOD
-from canaryd.model.past import Column, by_series
+from canaryd.decide.background import telling
+from canaryd.model.past import Column
 from canaryd.model.tile import ALL, Background
-from tests.decide.test_background import HOUR, NOW, WINDOW, even, hour, served, timed, told
+from tests.decide.test_background import HOUR, NOW, even, hour, served, timed, told
 
 
 @pytest.mark.parametrize(("pods", "hours"), [(1, 0.9), (2, 1.8), (3, 2.0), (10, 2.0)])
@@ -30,15 +29,7 @@ def test_two_pods_that_were_there_all_the_time_are_enough_whatever_the_window(se
     columns = tuple(
         Column(NOW - (count - 1 - number) * window, each) for number, each in enumerate(rows)
     )
-    made = background(
-        by_series(columns),
-        primary="v1",
-        canary="v2",
-        served_since=NOW - timedelta(days=1),
-        window=window,
-        grpc_good=GRPC_GOOD,
-        asked_at=NOW,
-    )
+    made = told(columns, window=window)
     assert (made.pods, made.sufficient) == (2, True)
 
 
@@ -57,16 +48,7 @@ def test_an_edge_that_an_objective_names_is_known_and_not_compared_at() -> None:
     )
     usual = told(columns)
     assert [edge.edge for edge in usual.edges] == [50.0, 100.0]
-    named = background(
-        by_series(columns),
-        primary="v1",
-        canary="v2",
-        served_since=NOW - timedelta(days=1),
-        window=WINDOW,
-        grpc_good=GRPC_GOOD,
-        asked_at=NOW,
-        named=(1000.0, 7777.0),
-    )
+    named = told(columns, named=(1000.0, 7777.0))
     assert [edge.edge for edge in named.edges] == [50.0, 100.0, 1000.0]
     assert named.edges[-1].dispersion == 1.0
     assert telling(named.edges) == usual.edges
