@@ -208,9 +208,9 @@ def dispersion(
             if not all_failed:
                 continue
             all_asked = sum(ns)
-            rate = all_failed / all_asked
-            seen += sum([(x - rate * n) ** 2 for x, n in zip(xs, ns, strict=True)])
-            expected += rate * (all_asked - sum([n * n for n in ns]) / all_asked)
+            due = [n * all_failed / all_asked for n in ns]
+            seen += sum([(x - mean) ** 2 for x, mean in zip(xs, due, strict=True)])
+            expected += sum([m * (1 - n / all_asked) for m, n in zip(due, ns, strict=True)])
         best = max(best, seen / expected)
     return best
 

@@ -184,6 +184,13 @@ def test_failures_that_all_pods_share_do_not_make_a_service_bursty() -> None:
     assert dispersion([outage], [[100] * 60]) > 100
 
 
+def test_a_pod_with_hardly_a_request_is_weighed_right_beside_the_busiest() -> None:
+    failed, asked = [[3e11] * 3, [2.0, 0.0, 1.0]], [[1e12] * 3, [2.0, 1.0, 2.0]]
+    # In one block of three columns either pod is 1.5 off its due share, of which 1.5 are usual.
+    by_hand = (2.0 + 2 * 1.5**2) / (2.0 + 2 * 1.5)
+    assert dispersion(failed, asked) == pytest.approx(by_hand, abs=1e-6)
+
+
 def test_the_interval_closes_around_the_ratio_as_requests_come_in() -> None:
     narrow, wide = [ratio_interval([(3 * m, 1000 * m, 20 * m, 20000 * m)]) for m in (1000, 10)]
     assert 0 < wide[0] < narrow[0] < 3 < narrow[1] < wide[1]
