@@ -5,8 +5,10 @@ What the daemon reads from a Secret comes from files here; the login itself is t
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -51,10 +53,16 @@ class Target:
     """The option or the field that names it; empty: none does."""
     delay: timedelta = timedelta()
 
-    def opened(self, clock: Clock, *, deadline: timedelta = DEADLINE) -> PrometheusMetrics:
-        """A client of it, to be closed; ends the command when the address is none."""
+    @asynccontextmanager
+    async def opened(
+        self, clock: Clock, *, deadline: timedelta = DEADLINE
+    ) -> AsyncIterator[PrometheusMetrics]:
+        """A client of it; ends the command when the address is none.
+
+        After Ctrl-C nobody waits for a query that a server is still at.
+        """
         try:
-            return PrometheusMetrics(
+            client = PrometheusMetrics(
                 self.address,
                 clock=clock,
                 counted=lambda _: None,
@@ -64,6 +72,15 @@ class Target:
         except CanarydError as error:
             message = f"{self.written or OPTION}: {error}"
             raise Stop(message) from error
+        try:
+            yield client
+        except CancelledError:
+            client.drop()
+            raise
+        except BaseException:
+            await client.close()
+            raise
+        await client.close()
 
     def advice(self, detail: str, *, spans: bool = False) -> str:
         """What to do about an answer that is none: the end of a sentence that tells the detail.

@@ -9,7 +9,6 @@ from os import pathsep
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-import click
 import msgspec
 import yaml
 
@@ -24,7 +23,7 @@ from canaryd.adapters.kube.connect import (
 from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import Call, Catalogue
 from canaryd.adapters.kube.library import ConfigException, list_kube_config_contexts
-from canaryd.cli.exits import Code, NoCanary, Stop
+from canaryd.cli.exits import NoCanary, Stop
 from canaryd.cli.options import Where
 from canaryd.model.errors import CanarydError, NotFoundError, RefusedError, UnreachableError
 from canaryd.model.names import Key
@@ -150,8 +149,6 @@ def ask(where: Where, work: Callable[[Cluster], Awaitable[Result]]) -> Result:
     except CanarydError as error:
         sentence = " ".join(str(error).split())  # parsers like to draw their mistakes
         raise Stop(sentence) from error
-    except KeyboardInterrupt:
-        raise click.exceptions.Exit(Code.INTERRUPTED) from None
 
 
 def readable(canary: CanaryView) -> tuple[Spec, Status]:

@@ -107,7 +107,6 @@ def _at(manifest: Manifest, rule: Objective, message: str) -> Remark:
 async def _ask(key: Key, spec: Spec, target: Target) -> frozenset[float] | Failed:
     """Return the edges that any pod of the Canary had lately; none where nothing was timed."""
     clock = SystemClock()
-    metrics = target.opened(clock)
     question = PastQuestion(
         key=key,
         namespace=key.namespace,
@@ -118,10 +117,8 @@ async def _ask(key: Key, spec: Spec, target: Target) -> frozenset[float] | Faile
         reporter=spec.analysis.evidence.reporter,
         latency=True,
     )
-    try:
+    async with target.opened(clock) as metrics:
         told = await metrics.past(question)
-    finally:
-        await metrics.close()
     if isinstance(told, Failed):
         return told
     edges = {series.outcome[-1] for series in told.series}

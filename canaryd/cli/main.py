@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,6 +15,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from canaryd.cli.exits import Code
 from canaryd.cli.options import example
 
 
@@ -73,6 +76,20 @@ class Lazy(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, COMMANDS[name].line) for name in self.list_commands(ctx)])
+
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; Ctrl-C ends any of them quietly, with the code that shells know.
+
+        At once: a thread that waits for a server would keep the process for up to a minute.
+        """
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            if threading.active_count() == 1:
+                raise click.exceptions.Exit(Code.INTERRUPTED) from None
+            sys.stdout.flush()
+            os._exit(Code.INTERRUPTED)
 
     @override
     def main(

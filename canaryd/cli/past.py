@@ -99,38 +99,40 @@ def fetch(wanted: Wanted, target: Target, *, span: timedelta) -> Recording:
 
 async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
     clock = SystemClock()
-    metrics = target.opened(clock, deadline=DEADLINE)
     rules = wanted.spec.analysis.evidence
-    hours = max(1, ceil(span / HOUR))
-    columns: list[Column] = []
-    try:
+    async with target.opened(clock, deadline=DEADLINE) as metrics:
         scrape = await _scrape(metrics, wanted, clock.now() - target.delay)
         if isinstance(scrape, Failed):
             raise _no_past(wanted, target, scrape, spans=span > HOUR)
         window = tile_length(rules, scrape)
         last = grid(clock.now() - target.delay - HOUR / 60, window)
+        columns: list[Column] = []
+        hours = max(1, ceil(span / HOUR))
         with click.progressbar(
             range(hours, 0, -1), label=f"fetching {hours} h of {wanted.key}", file=sys.stderr
         ) as bar:
             for hour in bar:
-                question = PastQuestion(
-                    key=wanted.key,
-                    namespace=wanted.key.namespace,
-                    workloads=wanted.workloads,
-                    window=window,
-                    end=last - (hour - 1) * HOUR,
-                    span=HOUR,
-                    reporter=rules.reporter,
-                    latency=any(gate.counted is Counted.LATENCY for gate in rules.gates),
-                )
-                told = await metrics.past(question)
+                end = last - (hour - 1) * HOUR
+                told = await metrics.past(_hour_of(wanted, window, end))
                 if isinstance(told, Failed):
                     raise _no_past(wanted, target, told, spans=span > HOUR)
                 columns.extend(by_column(told))
-    finally:
-        await metrics.close()
     found = recorded(columns, wanted.workloads, window)
     return replace(found, lag=scrape + target.delay)
+
+
+def _hour_of(wanted: Wanted, window: timedelta, end: datetime) -> PastQuestion:
+    rules = wanted.spec.analysis.evidence
+    return PastQuestion(
+        key=wanted.key,
+        namespace=wanted.key.namespace,
+        workloads=wanted.workloads,
+        window=window,
+        end=end,
+        span=HOUR,
+        reporter=rules.reporter,
+        latency=any(gate.counted is Counted.LATENCY for gate in rules.gates),
+    )
 
 
 async def _scrape(metrics: PrometheusMetrics, wanted: Wanted, end: datetime) -> timedelta | Failed:
