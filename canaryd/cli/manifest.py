@@ -56,6 +56,12 @@ class Manifest:
         return str(found) if found else None
 
     @property
+    def identity(self) -> tuple[str, ...]:
+        """What no two objects of a file share, unless their names are generated."""
+        generated = "" if self._metadata.get("name") else str(id(self.node))
+        return (self.file, self.kind, self.namespace or "", self.name, generated)
+
+    @property
     def _metadata(self) -> Mapping[str, Any]:
         metadata = self.document.get("metadata")
         return metadata if isinstance(metadata, Mapping) else {}
@@ -123,6 +129,7 @@ def _documents(file: str, text: str) -> Iterator[Manifest | Unreadable]:
             line = loader.get_mark().line + 1
             node = cast("yaml.Node", loader.get_node())
             _refuse_explosion(node)
+            yield from (Unreadable(file, *said) for said in _twice(node, set()))
             yield from _items(file, node, loader.construct_document(node))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -140,6 +147,28 @@ def _refuse_explosion(node: yaml.Node) -> None:
     if _values(node, known) > len(known) + MOST:
         problem = f"its aliases add more than {MOST:,} values, or one holds itself"
         raise ConstructorError(None, None, problem, node.start_mark)
+
+
+def _twice(node: yaml.Node, seen: set[int]) -> Iterator[tuple[int, str]]:
+    """Fields that stand twice in one object, with the line of the second; the last one would count.
+
+    kubectl refuses such a file, and says less.
+    """
+    if id(node) in seen or not isinstance(node, yaml.CollectionNode):
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for item in node.value:
+            yield from _twice(item, seen)
+        return
+    lines: dict[str, int] = {}
+    for key, value in node.value:
+        line = key.start_mark.line + 1
+        if isinstance(key, yaml.ScalarNode) and key.tag != _TAG + "merge":
+            if (first := lines.get(key.value)) is not None:
+                yield line, f"{printable(plain(key.value))} stands twice: on line {first} already"
+            lines.setdefault(key.value, line)
+        yield from _twice(value, seen)
 
 
 def _values(node: yaml.Node, known: dict[int, float]) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -12,6 +12,7 @@ import orjson
 
 from canaryd.adapters.prometheus.answers import plain
 from canaryd.cli.access import OPTION, Target, login_from
+from canaryd.cli.bounds_check import look_at_bounds
 from canaryd.cli.console import note
 from canaryd.cli.edge_check import has_edge, look_at_edges
 from canaryd.cli.manifest import Manifest, Unreadable, named, read
@@ -93,8 +94,9 @@ def lint(
 
     A warning is a query that is not PromQL, because some metrics servers speak a dialect (each is
     parsed with stand-ins for its variables, up to 500 brackets and operators), a template that is
-    not in the files, an argument that its template's query does not use, and a latency.le that is
-    no bucket's end in Istio as it is.
+    not in the files, an argument that its template's query does not use, a latency.le that is no
+    bucket's end in Istio as it is, a success rate that looks like a fraction instead of per cent,
+    a duration that looks like seconds, and a name that stands twice in one file.
 
     Exits with 1 when there are errors, and when the FILES hold no object at all, so that a pipe
     from a command that failed does not pass; else with 0, also when all are of other kinds.
@@ -140,13 +142,19 @@ def _report(found: Sequence[Manifest | Unreadable], target: Target | None) -> Re
     report = Report()
     manifests = [one for one in found if isinstance(one, Manifest) and is_ours(one.document)]
     usable = templates(one for one in manifests if not mistakes(one.document))
+    lines: dict[tuple[str, ...], int] = {}
     for one in found:
         if isinstance(one, Unreadable):
             report.objects.append(
                 Finding(one.file, one.line, "YAML", "", (Mistake(one.line, one.message),))
             )
         elif is_ours(one.document):
-            report.objects.append(_finding(one, usable, target))
+            finding = _finding(one, usable, target)
+            if one.name and (first := lines.setdefault(one.identity, one.line())) != one.line():
+                said = f"is that of the {one.kind} on line {first} as well: only one can be there"
+                again = Remark(one.line(("metadata", "name")), "metadata.name", said)
+                finding = replace(finding, warnings=(*finding.warnings, again))
+            report.objects.append(finding)
         else:
             report.ignored += 1
     return report
@@ -158,6 +166,7 @@ def _finding(one: Manifest, usable: Sequence[Manifest], target: Target | None) -
     if not errors:
         remarks = look(one, usable)
         if one.kind == "Canary":
+            remarks.warnings += look_at_bounds(one)
             edges = look_at_edges(one, target)
             remarks.errors += edges.errors
             remarks.warnings += edges.warnings
