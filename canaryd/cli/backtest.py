@@ -68,7 +68,8 @@ def backtest(
 ) -> None:
     """Replay the gates over the past of a Canary's workload, without a cluster.
 
-    Some of its pods play the canary. Nothing was wrong with them, so whatever would have been
+    Some of its pods play the canary, so many as come nearest to each step's weight, with so many
+    of the requests as make it exact. Nothing was wrong with them, so whatever would have been
     rolled back is a false alarm. Then part of their requests are made to fail, 2, 5 and 10 times
     as many as usual, to see how soon that is caught. Only errors are made worse; latency is judged
     as it was. The server is asked an hour of the past at a time; a week takes minutes.

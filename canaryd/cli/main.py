@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -79,17 +77,11 @@ class Lazy(click.Group):
 
     @override
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; Ctrl-C ends any of them quietly, with the code that shells know.
-
-        At once: a thread that waits for a server would keep the process for up to a minute.
-        """
+        """Run a command; Ctrl-C ends any of them quietly, with the code that shells know."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            if threading.active_count() == 1:
-                raise click.exceptions.Exit(Code.INTERRUPTED) from None
-            sys.stdout.flush()
-            os._exit(Code.INTERRUPTED)
+            raise click.exceptions.Exit(Code.INTERRUPTED) from None
 
     @override
     def main(

@@ -17,7 +17,7 @@ from canaryd.adapters.prometheus.metrics import PrometheusMetrics
 from canaryd.cli.access import Target
 from canaryd.cli.exits import Stop
 from canaryd.cli.manifest import Manifest, Unreadable, named, read
-from canaryd.cli.replay import Recording, recorded
+from canaryd.cli.recording import Recording, recorded
 from canaryd.cli.words import printable
 from canaryd.decide.gates import grid, tile_length
 from canaryd.model.gates import Counted

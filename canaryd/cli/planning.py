@@ -11,9 +11,11 @@ from random import Random
 import click
 import orjson
 
+from canaryd.cli.chance import arrivals, drawn
 from canaryd.cli.exits import Stop
 from canaryd.cli.past import Wanted
-from canaryd.cli.replay import CANARY, Recording, arrivals, drawn, failing_share
+from canaryd.cli.playing import CANARY
+from canaryd.cli.recording import Recording, failing_share
 from canaryd.cli.report import document, false_alarms, faults
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
@@ -98,7 +100,8 @@ def rehearse(spec: Spec, service: Service, *, rollouts: int, seed: int) -> Expec
             chance = Random(f"{seed} {factor} {index}")
             outcomes[factor].append(play(spec, service, factor, chance))
     return Expected(
-        healthy(outcomes[1.0]), tuple(caught(factor, outcomes[factor]) for factor in FACTORS)
+        healthy(outcomes[1.0], told=rollouts),
+        tuple(caught(factor, outcomes[factor]) for factor in FACTORS),
     )
 
 

@@ -6,17 +6,18 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from random import Random
 
 import click
 
+from canaryd.adapters.prometheus.tile_answers import UNTIMED
 from canaryd.cli.exits import Stop
-from canaryd.cli.replay import CANARY, Recording, Regression, failing_share, pods, tiles
-from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
+from canaryd.cli.playing import CANARY, Play, Regression
+from canaryd.cli.recording import Recording, failing_share, pods
+from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, apart, caught, healthy
 from canaryd.decide.background import background
 from canaryd.decide.buckets import absent, named_edges, no_such_edge
 from canaryd.decide.trial import Course, Outcome, trial
-from canaryd.model.gates import Counted
+from canaryd.model.gates import Counted, EvidenceGate
 from canaryd.model.past import Column, by_series
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import ALL, Background, Tile
@@ -58,12 +59,7 @@ class Replay:
             patience=self._analysis.no_data.after,
         )
         self._begins = self._all_begins()
-        rows = (row for column in recording.columns for row in column.rows)
-        edges = {row.edge for row in rows if row.edge is not None and row.edge != ALL}
-        if (unknown := absent(spec.analysis.evidence.gates, edges)) is not None:
-            name, edge = unknown
-            message = f"{name}: {no_such_edge(edge, edges)}"
-            raise Stop(message)
+        self._timed = self._look_at_edges(spec.analysis.evidence.gates)
 
     def run(self) -> Report:
         """Walk through all of them; shows a bar."""
@@ -71,6 +67,7 @@ class Replay:
         counted = any(gate.counted is Counted.ERRORS for gate in self._course.rules.gates)
         bad: dict[float, list[Outcome]] = {factor: [] for factor in FACTORS if counted}
         known: list[Background] = []
+        begins: list[datetime] = []
         with click.progressbar(
             self._begins, label=f"replaying {len(self._begins)} releases", file=sys.stderr
         ) as bar:
@@ -78,6 +75,7 @@ class Replay:
                 release = self._release(index, begin)
                 if release is None:
                     continue
+                begins.append(begin)
                 known.append(release.known)
                 good.append(self._walk(release, None))
                 for factor, found in bad.items():
@@ -98,9 +96,23 @@ class Replay:
             failing=failing_share(whole, self._analysis.evidence.grpc_good),
             pods=max(each.pods for each in known),
             dispersion=max(each.errors for each in known),
-            healthy=healthy(good),
+            healthy=healthy(good, told=apart(begins, good)),
             faults=tuple(caught(factor, outcomes) for factor, outcomes in bad.items()),
         )
+
+    def _look_at_edges(self, gates: Sequence[EvidenceGate]) -> bool:
+        """Whether a gate asks how long requests took, to which the past has an answer."""
+        slow = [gate.name for gate in gates if gate.counted is Counted.LATENCY]
+        rows = (row for column in self._recording.columns for row in column.rows)
+        edges = {row.edge for row in rows if row.edge is not None and row.edge != ALL}
+        if slow and not edges:
+            message = f"{slow[0]}: every release would be held, because {UNTIMED}"
+            raise Stop(message)
+        if (unknown := absent(gates, edges)) is not None:
+            name, edge = unknown
+            message = f"{name}: {no_such_edge(edge, edges)}"
+            raise Stop(message)
+        return bool(slow)
 
     def _all_begins(self) -> list[datetime]:
         columns = self._recording.columns
@@ -138,20 +150,23 @@ class Replay:
             named=named_edges(self._analysis.evidence.gates),
         )
         failing = failing_share(before, self._analysis.evidence.grpc_good)
-        return _Release(index, columns, frozenset({serving[index % len(serving)]}), known, failing)
+        first = index % len(serving)
+        order = (*serving[first:], *serving[:first])
+        return _Release(index, columns, order, known, failing)
 
     def _walk(self, release: _Release, worse: Regression | None) -> Outcome:
-        made = tiles(
+        play = Play(
             self._recording,
             release.columns,
-            release.canary,
+            release.order,
+            seed=f"{self._seed} {release.index}",
             warm_up=Waits().warm_up,
             worse=worse,
-            chance=Random(f"{self._seed} {release.index}"),
+            timed=self._timed,
         )
 
-        def following(_: datetime, __: Step) -> Tile | None:
-            return next(made, None)
+        def following(_: datetime, step: Step) -> Tile | None:
+            return play.tile(step.weight)
 
         begin = release.columns[0].end - self._recording.window
         return trial(self._course, following, release.known, begin_at=begin)
@@ -163,6 +178,7 @@ class _Release:
 
     index: int
     columns: Sequence[Column]
-    canary: frozenset[str]
+    order: Sequence[str]
+    """The pods, those first that play the canary."""
     known: Background
     failing: float

@@ -40,9 +40,11 @@ def print_backtest(wanted: Wanted, report: Report, output: str) -> None:
 def false_alarms(found: Healthy) -> Iterable[str]:
     """Say what would have become of healthy releases."""
     share = number(100 * found.rolled_back / found.rollouts, 3) if found.rollouts else "0"
+    few = found.told < found.rollouts
     yield (
         f"healthy releases: {found.rolled_back} of {found.rollouts} rolled back ({share} %, with "
-        f"95 % confidence at most {number(100 * found.upper, 3)} %)"
+        f"95 % confidence at most {number(100 * found.upper, 3)} %"
+        + (f", by the {found.told} that do not overlap)" if few else ")")
     )
     for reason, count in found.reasons.items():
         yield f"  {count} by {reason}"

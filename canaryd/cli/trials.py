@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
 from statistics import median
 
@@ -26,8 +26,10 @@ class Healthy:
 
     rollouts: int
     rolled_back: int
+    told: int
+    """So many of them tell something on their own: they do not overlap."""
     upper: float
-    """The upper end of the 95 % interval of the share that is rolled back."""
+    """The upper end of the 95 % interval of the share that is rolled back, by those."""
     finished: int
     typical_seconds: float | None
     """Median time to the last step's end; None when none got there."""
@@ -52,8 +54,8 @@ class Caught:
     """So many were left to a person, because nobody knew how pods differ, or all did badly."""
 
 
-def healthy(outcomes: Sequence[Outcome]) -> Healthy:
-    """Sum up rollouts that should have been left alone."""
+def healthy(outcomes: Sequence[Outcome], *, told: int) -> Healthy:
+    """Sum up rollouts that should have been left alone; `told` of them do not overlap."""
     back = [outcome for outcome in outcomes if outcome.failed is not None]
     ended = [outcome.after.total_seconds() for outcome in outcomes if outcome.finished]
     reasons: dict[str, int] = {}
@@ -62,7 +64,8 @@ def healthy(outcomes: Sequence[Outcome]) -> Healthy:
     return Healthy(
         rollouts=len(outcomes),
         rolled_back=len(back),
-        upper=upper_bound(len(back), len(outcomes)),
+        told=told,
+        upper=upper_bound(len(back) / len(outcomes) if outcomes else 1.0, told),
         finished=len(ended),
         typical_seconds=median(ended) if ended else None,
         inconclusive_steps=(
@@ -87,11 +90,20 @@ def caught(factor: float, outcomes: Sequence[Outcome]) -> Caught:
     )
 
 
-def upper_bound(hits: int, of: int) -> float:
-    """The upper end of Wilson's 95 % interval of a share."""
+def apart(begins: Iterable[datetime], outcomes: Iterable[Outcome]) -> int:
+    """How many of these rollouts do not overlap: what goes wrong once, several would see."""
+    count, free = 0, None
+    for begin, outcome in zip(begins, outcomes, strict=True):
+        if free is None or begin >= free:
+            count, free = count + 1, begin + outcome.after
+    return count
+
+
+def upper_bound(share: float, of: int) -> float:
+    """The upper end of Wilson's 95 % interval of a share that was seen in so many."""
     if not of:
         return 1.0
-    return min(1.0, wilson(hits, of, Z95)[1])
+    return min(1.0, wilson(share * of, of, Z95)[1])
 
 
 def chart(found: Iterable[Caught]) -> list[str]:

@@ -47,6 +47,8 @@ class PastServer:
     """Of its refusals."""
     scrape: float = 15
     """Seconds."""
+    timed: bool = False
+    """Whether there are histograms; two in a hundred requests are slower than 250 ms."""
     heard: list[dict[str, str]] = field(default_factory=list)
     """Headers."""
     forms: list[dict[str, str]] = field(default_factory=list)
@@ -68,34 +70,37 @@ class PastServer:
     def told(self, form: dict[str, str]) -> tuple[str, list[Any]]:
         """A range; its time, or of one series when it was scraped."""
         if "start" in form:
-            return "matrix", list(_lines(form))
+            return "matrix", list(_lines(form, timed=self.timed))
         now = time.time()  # noqa: TID251 - what a metrics server knows about is now
         if form["query"] == "time()":
             return "scalar", [now, str(now)]
-        series = _labels("a", "200")
+        series = {**_labels("a"), "response_code": "200"}
         if form["query"].startswith("topk"):
             return "vector", [{"metric": series, "value": [now, "20"]}]
         scrapes = [[now - self.scrape * number, "1"] for number in range(5, 0, -1)]
         return "matrix", [{"metric": series, "values": scrapes}]
 
 
-def _labels(pod: str, code: str) -> dict[str, str]:
+def _labels(pod: str) -> dict[str, str]:
     return {
         "destination_workload_namespace": "demo",
         "destination_workload": "podinfo-v1",
         "pod": f"podinfo-v1-{pod}",
-        "response_code": code,
     }
 
 
-def _lines(form: dict[str, str]) -> Iterator[dict[str, Any]]:
-    if "_bucket" in form["query"]:
+def _lines(form: dict[str, str], *, timed: bool) -> Iterator[dict[str, Any]]:
+    buckets = "_bucket" in form["query"]
+    if buckets and not timed:
         return
     start, end, step = (float(form[name]) for name in ("start", "end", "step"))
     ends = [start + step * number for number in range(round((end - start) / step) + 1)]
+    name = "le" if buckets else "response_code"
+    told = (("250", "980"), ("+Inf", "1000")) if buckets else (("200", "998"), ("500", "2"))
     for pod in PODS:
-        for code, count in (("200", "998"), ("500", "2")):
-            yield {"metric": _labels(pod, code), "values": [[at, count] for at in ends]}
+        for value, count in told:
+            labels = {**_labels(pod), name: value}
+            yield {"metric": labels, "values": [[at, count] for at in ends]}
 
 
 @contextmanager

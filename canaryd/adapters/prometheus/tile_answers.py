@@ -33,6 +33,10 @@ LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 STAMPS = frozenset({tiles.AT_END, tiles.AT_START})
 NATIVE = "the answer holds native histograms, which cannot be counted"
+UNTIMED = (
+    f"the series {tiles.BUCKETS} are missing (native histograms cannot be read): have the proxies' "
+    "classic histograms scraped, or remove the latency gates"
+)
 
 
 @dataclass(slots=True)
@@ -275,10 +279,7 @@ def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:
         return ""
     if any(row.edge is not None for row in rows):
         return ""
-    return (
-        f"the series {tiles.BUCKETS} are missing (native histograms cannot be read): have the "
-        "proxies' classic histograms scraped, or remove the latency gates"
-    )
+    return UNTIMED
 
 
 def _lacking(asked: TileQuestion, rows: Iterable[Row]) -> tuple[float, ...]:

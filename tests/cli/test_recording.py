@@ -1,4 +1,4 @@
-"""The past as a release that never was: nothing is invented, and chance can be repeated."""
+"""The past as it was told, and chance that can be repeated."""
 
 from __future__ import annotations
 
@@ -7,17 +7,8 @@ from random import Random
 
 import pytest
 
-from canaryd.cli.replay import (
-    CANARY,
-    Regression,
-    arrivals,
-    drawn,
-    failing_share,
-    pods,
-    recorded,
-    tiles,
-)
-from canaryd.cli.trials import upper_bound
+from canaryd.cli.chance import arrivals, drawn
+from canaryd.cli.recording import failing_share, pods, recorded
 from canaryd.model.gates import GRPC_GOOD
 from canaryd.model.past import Column
 from canaryd.model.tile import Row
@@ -42,51 +33,6 @@ def test_the_workload_that_served_is_followed_over_a_swap() -> None:
     assert [(row.workload, row.count) for row in recording.columns[1].rows] == [("v1", 9)]
 
 
-def test_some_pods_play_the_canary_and_the_rest_the_primary() -> None:
-    recording = recorded([column(1, a=5, b=6)], ("v1",), WINDOW)
-    made = list(
-        tiles(
-            recording,
-            recording.columns,
-            frozenset({"b"}),
-            warm_up=timedelta(seconds=30),
-            chance=Random(1),
-        )
-    )
-    assert [(row.workload, row.count) for row in made[0].rows] == [("v1", 5), (CANARY, 6)]
-    assert all(pod.warm for pod in made[0].pods)
-
-
-def test_a_pod_that_came_is_warm_only_after_its_warm_up() -> None:
-    columns = [column(1, a=5), *(column(n, a=5, b=5) for n in range(2, 8))]
-    recording = recorded(columns, ("v1",), WINDOW)
-    made = tiles(
-        recording,
-        recording.columns,
-        frozenset({"b"}),
-        warm_up=timedelta(seconds=30),
-        chance=Random(1),
-    )
-    warm = [[pod.warm for pod in tile.pods if pod.pod == "b"] for tile in made]
-    assert warm == [[], [False], [False], [False], [True], [True], [True]]
-
-
-def test_only_the_canary_is_made_worse_and_no_request_is_lost() -> None:
-    recording = recorded([column(1, a=1000, b=1000)], ("v1",), WINDOW)
-    (tile,) = tiles(
-        recording,
-        recording.columns,
-        frozenset({"b"}),
-        warm_up=timedelta(),
-        worse=Regression(5, 0.1),
-        chance=Random(1),
-    )
-    failed = sum(row.count for row in tile.rows if row.code == "500")
-    assert 60 < failed < 140
-    assert sum(row.count for row in tile.rows if row.workload == CANARY) == 1000
-    assert all(row.workload == CANARY for row in tile.rows if row.code == "500")
-
-
 def test_shares_and_chances_are_what_they_say() -> None:
     rows = (Row("v1", "a", 90, "200"), Row("v1", "a", 10, "503"), Row("v1", "a", 50, edge=5.0))
     assert failing_share([Column(NOON, rows)], GRPC_GOOD) == 0.1
@@ -97,12 +43,6 @@ def test_shares_and_chances_are_what_they_say() -> None:
     assert 9500 < sum(arrivals(10, source) for _ in range(1000)) < 10500
     assert 99000 < sum(arrivals(100, source) for _ in range(1000)) < 101000
     assert pods([column(1, b=1, a=1)]) == ("a", "b")
-
-
-def test_few_rollouts_say_little() -> None:
-    assert upper_bound(0, 0) == 1
-    assert 0.03 < upper_bound(0, 100) < 0.05
-    assert upper_bound(0, 1000) < 0.005
 
 
 @pytest.mark.parametrize(
