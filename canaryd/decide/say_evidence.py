@@ -175,7 +175,7 @@ def weighed(gate: EvidenceGate, state: GateEvidence, scales: Scales, *, with_int
     strand = worst(state)
     if strand is None:
         return f"{gate.name}: not known yet which latencies tell; no bucket edge to compare at"
-    uneven = scales.dispersion(strand.edge)
+    uneven = tempered_by(strand, scales)
     return (
         f"{what(gate, strand)}: {seen(gate, strand.steps, uneven, with_interval=with_interval)}; "
         f"evidence {odds(against(state))} that {demanded(gate)}, "
@@ -192,6 +192,11 @@ def seen(gate: EvidenceGate, steps: Sequence[Tally], uneven: float, *, with_inte
             return own(sum(steps, Tally()), uneven, with_interval=with_interval)
         case _:
             assert_never(gate)
+
+
+def tempered_by(strand: Strand, scales: Scales) -> float:
+    """The dispersion with which the counts were weighed; before the first, that of the hour."""
+    return scales.dispersion(strand.edge) if strand.uneven is None else strand.uneven
 
 
 def tempered(scales: Scales, uneven: float) -> str:
@@ -238,7 +243,7 @@ def inconclusive(gate: EvidenceGate, state: GateEvidence, scales: Scales) -> str
     strand = worst(state)
     if strand is None:
         return f"{gate.name}: nothing could be compared"
-    uneven = scales.dispersion(strand.edge)
+    uneven = tempered_by(strand, scales)
     found = seen(gate, strand.steps, uneven, with_interval=False)
     match gate:
         case Compare():

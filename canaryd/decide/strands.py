@@ -137,7 +137,16 @@ def weigh_strand(
         pro = process(fine, margin(rule, rules), BETTER).update(*counts, uneven)
         fine = Bets(pro.logv, pro.reserve)
     steps = (*strand.steps[:-1], strand.steps[-1] + seen)
-    return Strand(strand.edge, Bets(worse.logv, worse.reserve), fine, steps)
+    tempered = by_now(strand, seen.canary, uneven)
+    return Strand(strand.edge, Bets(worse.logv, worse.reserve), fine, steps, tempered)
+
+
+def by_now(strand: Strand, requests: float, uneven: float) -> float:
+    """The dispersion of all that was counted, after so many more canary requests of this one."""
+    before = strand.total.canary
+    if strand.uneven is None or not before:
+        return uneven
+    return strand.uneven + (uneven - strand.uneven) * requests / (before + requests)
 
 
 def bound(rules: Evidential) -> float:

@@ -54,6 +54,8 @@ class Strand:
     worse: Bets
     fine: Bets
     steps: tuple[Tally, ...] = (Tally(),)
+    uneven: float | None = None
+    """The dispersion by which the counts were tempered: the mean over the canary's requests."""
 
     @property
     def total(self) -> Tally:

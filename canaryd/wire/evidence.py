@@ -133,6 +133,11 @@ class StrandStatus(StatusPart):
     steps: Annotated[list[Numbers], Field(max_length=100)] = Field(
         description=f"Requests of each step, this one last: {IN_ORDER}."
     )
+    uneven: float | None = Field(
+        default=None,
+        description="How much pods differ, by which these counts were tempered: the mean over the"
+        " canary's requests.",
+    )
 
 
 class TermsStatus(StatusPart):

@@ -139,14 +139,14 @@ SENTENCES: dict[str, tuple[EvidenceGate, Background | None, int, dict[str, Any],
         "13x to 21x); evidence more than 1,000,000:1 that it is worse than tolerated (1.1x + 0.05"
         " pt), rollback at 100:1",
     ),
-    "one of very few clumps failed": (
+    "one of very few clumps failed, on a pod that gets more than a primary's": (
         SLO,
         replace(EVEN, errors=10.0),
         1,
         {"canary": (1, 1000)},
-        "slo: canary 0.1 % (1 of 1,000; 99 % interval 0 % to 5.39 %), primary 1 % (9 of 900); "
+        "slo: canary 0.1 % (1 of 1,000; 99 % interval 0 % to 5.89 %), primary 1 % (9 of 900); "
         "evidence 0.33:1 that it misses its objective (at most 2 % failed), rollback at 100:1, "
-        "dispersion 10",
+        "dispersion 11",
     ),
     "all of very many failed": (
         SLO,

@@ -52,6 +52,33 @@ def test_a_canary_pod_that_gets_more_than_a_primarys_is_as_much_more_uneven() ->
     assert against(gate(calm)) > against(gate(crowded))
 
 
+def test_the_unevenness_that_is_told_is_the_mean_of_what_tempered_the_evidence() -> None:
+    known = scales(background=replace(EVEN, errors=4.0))
+    none_yet = begun()
+    told = [
+        gate(evidence).strands[0].uneven
+        for evidence in (
+            take_in(none_yet, tiles(0, canary=(1, 100)), known),
+            take_in(none_yet, tiles(0, 1, canary=(1, 100)), known),
+            take_in(
+                take_in(none_yet, tiles(0, canary=(1, 100)), known),
+                tiles(1, canary=(1, 300)),
+                scales(background=replace(EVEN, errors=8.0)),
+            ),
+        )
+    ]
+    assert told == pytest.approx([4, 4, 7])
+
+
+def test_a_status_from_before_it_was_written_tells_that_of_now() -> None:
+    known = scales(background=replace(EVEN, errors=4.0))
+    counted = take_in(begun(), tiles(0, canary=(1, 100)), known)
+    (strand,) = gate(counted).strands
+    silent = replace(gate(counted), strands=(replace(strand, uneven=None),))
+    counted = take_in(replace(counted, gates=(silent,)), tiles(1, canary=(1, 100)), known)
+    assert gate(counted).strands[0].uneven == 4
+
+
 def test_a_latency_edge_has_the_unevenness_that_was_seen_there() -> None:
     known = scales(background=TWO)
     assert (known.dispersion(50.0), known.dispersion(100.0)) == (1, 4)
