@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from statistics import median
+from statistics import median_low
 from typing import Any
 
 from canaryd.adapters.prometheus.answers import (
@@ -26,15 +26,17 @@ LOOK_BACK = "5m"
 MOST_SKEW = timedelta(days=1)
 SLOWEST = 150
 """Seconds between scrapes, of which three must lie within the look back."""
-ENOUGH = 3
-"""Fewer samples say nothing about how often they come."""
+ENOUGH, LIKE = 2, 0.1
+"""So many steps between samples must be alike, up to this part: others may be gaps, as after an
+outage."""
 
 
 async def server_time(client: Client, sample: TileQuestion) -> ServerTime | Failed:
     """Return the server's clock minus ours, and the scrape interval of the sample's workloads.
 
     The interval is the middle one of the steps between the samples of one series: the one that has
-    most of them, so a pod that was away or is new does not matter.
+    most of them, so a pod that was away or is new does not matter. Where no other step is like it
+    nothing is known.
     """
     sent = client.clock.now()
     told = await client.ask(Inquiry("time()", None), _clock)
@@ -71,10 +73,11 @@ async def _scrape(client: Client, sample: TileQuestion) -> timedelta | None:
         return None
     query = f"{REQUESTS}{{{_exactly(found[0])}}}[{LOOK_BACK}]"
     steps = await client.ask(Inquiry(query, None), _steps)
-    if isinstance(steps, Trouble) or len(steps) < ENOUGH - 1:
+    if isinstance(steps, Trouble) or not steps:
         return None
-    step = median(steps)
-    return timedelta(seconds=round(step, 3)) if step <= SLOWEST else None
+    step = median_low(steps)
+    alike = sum(abs(one - step) <= LIKE * step for one in steps)
+    return timedelta(seconds=round(step, 3)) if alike >= ENOUGH and step <= SLOWEST else None
 
 
 def _exactly(series: Series) -> str:
