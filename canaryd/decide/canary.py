@@ -9,6 +9,7 @@ from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.buckets import named_edges
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
+from canaryd.decide.due import heard, lags_behind
 from canaryd.decide.gates import (
     Conclusion,
     conclusions,
@@ -16,12 +17,20 @@ from canaryd.decide.gates import (
     in_use,
     inconclusive,
     interval_of,
-    lags_behind,
     take_in_tiles,
 )
-from canaryd.decide.judge import judge, look, policy_for, probe, relevant, satisfied
+from canaryd.decide.judge import (
+    judge,
+    look,
+    miss,
+    policy_for,
+    probe,
+    relevant,
+    satisfied,
+    since_refused,
+)
 from canaryd.decide.moves import enter, largest_step, roll_back
-from canaryd.decide.ruling import Ruling, peerless, refused_last
+from canaryd.decide.ruling import Ruling, longest_stay, peerless, refused_last
 from canaryd.model.decision import Count, Observe
 from canaryd.model.evidence import Evidence
 from canaryd.model.gates import Compare, Counted, Objective
@@ -136,7 +145,7 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         return (draft.wake(draft.now + left) if step.running_since else draft), False
     if not undecided and not any(rests_on_counts(each, step.weight) for each in every):
         return draft, True
-    if lags_behind(draft):
+    if lags_behind(draft) or not heard(draft, sure(step.live_since)):
         return draft, False
     doubtful = [each for each in undecided if each.ruling is Ruling.DOUBTFUL]
     if doubtful:
@@ -145,7 +154,9 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
     unread = refused_last(sure(draft.status.evidence))
     if unread is not None:
-        return draft.hold(HoldReason.METRICS_UNAVAILABLE, say.refused(unread)), False
+        draft = miss(draft, say.refused(unread), since_refused(draft, unread))
+        if not draft.running or draft.holds:
+            return draft, False
     words = {each.rule.name: inconclusive(draft, each) for each in undecided}
     gates = tuple(
         replace(gate, message=words.get(gate.name, gate.message)) for gate in draft.status.gates
@@ -169,7 +180,9 @@ def lets_pass(draft: Draft, concluded: Conclusion) -> bool:
 
 def most_stay(draft: Draft, step: StepState) -> timedelta:
     """How long undecided evidence keeps the step; a take-over has the first step's time."""
-    return draft.snap.spec.analysis.steps[max(step.index, 0)].most
+    most = draft.snap.spec.analysis.steps[max(step.index, 0)].most
+    evidence = draft.status.evidence
+    return most if evidence is None else longest_stay(most, evidence)
 
 
 def approval_message(draft: Draft, step: StepState) -> str:

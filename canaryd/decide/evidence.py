@@ -204,10 +204,9 @@ def dispersion(
     for size in blocks:
         seen = expected = prior
         for xs, ns in zip(blocks_of(failed, size), blocks_of(asked, size), strict=True):
-            all_failed = sum(xs)
-            if not all_failed:
+            all_failed, all_asked = sum(xs), sum(ns)
+            if not (all_failed and all_asked):
                 continue
-            all_asked = sum(ns)
             due = [n * all_failed / all_asked for n in ns]
             seen += sum([(x - mean) ** 2 for x, mean in zip(xs, due, strict=True)])
             expected += sum([m * (1 - n / all_asked) for m, n in zip(due, ns, strict=True)])

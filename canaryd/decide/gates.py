@@ -17,10 +17,8 @@ from canaryd.model.answered import Answered
 from canaryd.model.evidence import Evidence, GateEvidence, Tally
 from canaryd.model.gates import EvidenceGate, Evidential, Reporter
 from canaryd.model.status import Gate, HoldReason, Missing, Verdict
-from canaryd.model.tile import USUAL_SCRAPE, Background
+from canaryd.model.tile import Background
 
-PATIENCE = timedelta(seconds=30)
-"""How late a tile may be that is on its way."""
 MISSING = {
     Answered.UNAVAILABLE: HoldReason.METRICS_UNAVAILABLE,
     Answered.REFUSED: HoldReason.QUERY_REFUSED,
@@ -258,20 +256,6 @@ def silent(draft: Draft, evidence: Evidence, state: GateEvidence) -> str:
     if none_came(draft, evidence):
         return no_requests(draft, evidence)
     return sure(state.unjudged)
-
-
-def lags_behind(draft: Draft) -> bool:
-    """Whether tiles that must be there by now have not been taken in yet.
-
-    They are asked for one after the other; while the server gives none there is a silence.
-    """
-    counting, server = draft.snap.counting, draft.snap.spec.analysis.server
-    if counting.skew is None:
-        return True
-    evidence = sure(draft.status.evidence)
-    delay = server.delay if server is not None else timedelta()
-    due = draft.now + counting.skew - (counting.scrape or USUAL_SCRAPE) - delay - PATIENCE
-    return evidence.counted_until + 2 * evidence.window < due
 
 
 def no_requests(draft: Draft, evidence: Evidence) -> str:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import assert_never
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
+from canaryd.decide.due import ahead
 from canaryd.decide.gates import (
     MISSING,
     SILENT,
@@ -21,9 +22,10 @@ from canaryd.decide.gates import (
     take_in_tiles,
 )
 from canaryd.decide.moves import roll_back
-from canaryd.decide.ruling import PROVEN, Ruling, most_failed, not_told_apart
+from canaryd.decide.ruling import PROVEN, UNCOUNTED, Ruling, most_failed, uncountable
 from canaryd.decide.share import traffic_follows
 from canaryd.model.answered import Answered
+from canaryd.model.evidence import Refused
 from canaryd.model.gates import Compare
 from canaryd.model.snapshot import Sample
 from canaryd.model.spec import Metric, MissingPolicy, Otherwise, Severity
@@ -105,7 +107,7 @@ def judge(draft: Draft) -> Draft:
         draft = uncounted(traffic_follows(draft))
     for gate in draft.status.gates:
         if gate.missing is not None and draft.running:
-            draft = miss(draft, gate, gate.missing)
+            draft = miss(draft, gate.message, gate.missing)
     return count_failure(draft) if draft.running else draft
 
 
@@ -142,9 +144,25 @@ def weighed(draft: Draft, concluded: Conclusion) -> Draft:
 
 
 def uncounted(draft: Draft) -> Draft:
-    """Hold while the counts cannot be told apart."""
-    told = not_told_apart(sure(draft.status.evidence))
-    return draft if told is None else draft.hold(told[0], told[1].message)
+    """Hold while the counts cannot be told apart, or used, or are of a time to come."""
+    if (later := ahead(draft)) is not None:
+        draft = draft.hold(HoldReason.METRICS_UNAVAILABLE, later)
+    told = uncountable(sure(draft.status.evidence))
+    if told is None:
+        return draft
+    reason, refused = told
+    message = refused.message if refused.reason in UNCOUNTED else say.refused(refused)
+    return miss(draft, message, since_refused(draft, refused, reason))
+
+
+def since_refused(
+    draft: Draft, refused: Refused, reason: HoldReason = HoldReason.METRICS_UNAVAILABLE
+) -> Missing:
+    """Since when without a break nothing that was counted could be used, on our clock."""
+    live_since = sure(draft.status.step).live_since or draft.now
+    skew = draft.snap.counting.skew or timedelta()
+    since = draft.now if refused.since is None else refused.since - skew
+    return Missing(reason, min(max(since, live_since), draft.now))
 
 
 def count_failure(draft: Draft) -> Draft:
@@ -172,16 +190,16 @@ def count_failure(draft: Draft) -> Draft:
     return draft.tell("CheckFailed", sentence, Severity.WARN)
 
 
-def miss(draft: Draft, silent: Gate, missing: Missing) -> Draft:
-    """Hold for a check that has no value, until the policy for it says otherwise."""
+def miss(draft: Draft, message: str, missing: Missing) -> Draft:
+    """Hold for what is missing, with that message, until the policy for it says otherwise."""
     policy = policy_for(draft, missing.reason)
     if policy is None or policy.then is Otherwise.HOLD:
-        return draft.hold(missing.reason, silent.message)
+        return draft.hold(missing.reason, message)
     due = missing.since + policy.after
     if draft.now < due:
-        return draft.hold(missing.reason, silent.message).wake(due)
+        return draft.hold(missing.reason, message).wake(due)
     if policy.then is Otherwise.ROLL_BACK:
-        why = f"{silent.message}, for more than {narrate.span(policy.after)}"
+        why = f"{message}, for more than {narrate.span(policy.after)}"
         return roll_back(draft, missing.reason.value, narrate.rolled_back(draft, why))
     return draft
 

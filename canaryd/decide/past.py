@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+from canaryd.model.evidence import Evidence
 from canaryd.model.status import Cap, Contest, Gate, Missing, Rollout, Status, StepState
 
 Part = TypeVar("Part", StepState, Rollout, Cap, Contest, Missing)
@@ -31,10 +32,20 @@ def nothing_to_come(status: Status, now: datetime) -> Status:
         if (before := getattr(status, name)) is not None
         and (part := _by(before, now)) is not before
     }
+    if status.evidence is not None and (counted := _counted(status.evidence, now)) is not None:
+        changed["evidence"] = counted
     gates = tuple(_gate(gate, now) for gate in status.gates)
     if any(gate is not before for gate, before in zip(gates, status.gates, strict=True)):
         changed["gates"] = gates
     return replace(status, **changed) if changed else status
+
+
+def _counted(evidence: Evidence, now: datetime) -> Evidence | None:
+    """The evidence with the instants of our clock as they can be; None: they are already."""
+    changes = tuple(min(at, now) for at in evidence.changes)
+    since = evidence.empty_since
+    fixed = replace(evidence, changes=changes, empty_since=since and min(since, now))
+    return fixed if fixed != evidence else None
 
 
 def _gate(gate: Gate, now: datetime) -> Gate:

@@ -5,7 +5,7 @@ A rollout may be held for more reasons, which are about the world around it; tho
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import assert_never
 
@@ -22,6 +22,12 @@ EMPTY_TILES = 3
 """So many tiles without a canary request, where some were due, are no chance."""
 EXPECTED_REQUESTS = 5.0
 """None of so many expected requests came: less than 1 in 100 by chance."""
+
+
+UNREAD_TILES = 3
+"""So many tiles in a row that count for nothing are no chance either."""
+HEARD_TILES = 3
+"""For so many tiles each step is heard before time alone passes it."""
 
 
 class Ruling(Enum):
@@ -123,8 +129,26 @@ def refused_last(evidence: Evidence) -> Refused | None:
     return last if last is not None and last.at == evidence.counted_until else None
 
 
-def not_told_apart(evidence: Evidence) -> tuple[HoldReason, Refused] | None:
-    """Why the latest counts belong to nobody, if so; other refused tiles are just left out."""
+def uncountable(evidence: Evidence) -> tuple[HoldReason, Refused] | None:
+    """Why the latest counts belong to nobody, or so many in a row could not be used, if so.
+
+    One refused tile, or two, are just left out.
+    """
     last = refused_last(evidence)
-    reason = UNCOUNTED.get(last.reason) if last is not None else None
-    return (reason, last) if last is not None and reason is not None else None
+    if last is None:
+        return None
+    reason = UNCOUNTED.get(last.reason)
+    if reason is None and last.since is not None:
+        in_a_row = (last.at - last.since) // evidence.window
+        reason = HoldReason.METRICS_UNAVAILABLE if in_a_row >= UNREAD_TILES else None
+    return None if reason is None else (reason, last)
+
+
+def longest_stay(most: timedelta, evidence: Evidence) -> timedelta:
+    """How long undecided evidence keeps a step at most: it is heard a few times in any case."""
+    return max(most, HEARD_TILES * evidence.window)
+
+
+def heard_since(evidence: Evidence, entered: datetime) -> bool:
+    """Whether a whole tile of the step was looked at that began `entered` (the server's clock)."""
+    return evidence.counted_until - evidence.window >= entered

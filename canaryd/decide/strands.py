@@ -60,7 +60,8 @@ def margin(gate: EvidenceGate, rules: Evidential) -> Tolerance:
                 max(rules.margin.delta, WIDER * limit.delta),
             )
         case Objective(most=most):
-            return Tolerance(0.0, rules.margin.ratio * most + rules.margin.delta)
+            wide = rules.margin.ratio * most + rules.margin.delta
+            return Tolerance(0.0, min(wide, (1 + most) / 2))  # more than all cannot be excluded
         case _:
             assert_never(gate)
 
@@ -160,8 +161,13 @@ def against(gate: GateEvidence) -> float:
 
 
 def in_favour(gate: GateEvidence) -> float:
-    """Logarithm of the evidence that it is better than the margin, at every edge."""
-    return min((log_e(strand.fine) for strand in gate.strands), default=NOTHING)
+    """Logarithm of the evidence that it is better than the margin, at every edge.
+
+    Edges at which nothing could be compared in this step, as they are not there on both sides, do
+    not keep it from passing by the others.
+    """
+    compared = [strand for strand in gate.strands if strand.steps[-1] != Tally()]
+    return min((log_e(strand.fine) for strand in compared or gate.strands), default=NOTHING)
 
 
 def harmless(gate: GateEvidence, rules: Evidential) -> bool:

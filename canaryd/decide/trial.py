@@ -16,12 +16,14 @@ from canaryd.decide.ruling import (
     HELD,
     PROVEN,
     Ruling,
+    heard_since,
+    longest_stay,
     most_failed,
-    not_told_apart,
     nothing_came,
     peerless,
     refused_last,
     rule_on,
+    uncountable,
 )
 from canaryd.decide.tiles import Frame
 from canaryd.decide.weigh import Scales, begin, enter_step, take_in
@@ -178,7 +180,7 @@ def holds(course: Course, walk: _Walk, ruled: Iterable[Ruling], scales: Scales) 
     found = {HELD[ruling] for ruling in ruled if ruling in HELD}
     if nothing_came(walk.evidence, scales.background, course.patience):
         found.add(HoldReason.NO_CANARY_DATA)
-    untold = not_told_apart(walk.evidence)
+    untold = uncountable(walk.evidence)
     return found if untold is None else found | {untold[0]}
 
 
@@ -186,8 +188,10 @@ def over(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) ->
     """Whether the step's time is over, and nothing speaks against going on."""
     step, stayed = course.steps[walk.index], walk.elapsed(now)
     decided = all(ruling is Ruling.PASSED for ruling in ruled)
-    waits = stayed < step.least or (not decided and stayed < step.most)
-    return not waits and Ruling.DOUBTFUL not in ruled
+    most = longest_stay(step.most, walk.evidence)
+    waits = stayed < step.least or (not decided and stayed < most)
+    heard = heard_since(walk.evidence, walk.entered + course.settles)
+    return not waits and heard and Ruling.DOUBTFUL not in ruled
 
 
 def blind(course: Course, walk: _Walk) -> bool:

@@ -155,16 +155,16 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
         counts, refusal = None, unseen
     if refusal is not None:
         evidence = refuse(evidence, tile, refusal)
-    if counts is None:  # neither a row of failing tiles nor one of empty ones goes on
+    if counts is None:  # a row of failing tiles does not go on; nobody knows whether it was empty
         failing = evidence.failing if evidence.failing >= ENOUGH_FAILING else 0
-        return replace(evidence, failing=failing, empty=0, empty_since=None, expected=0.0)
+        return replace(evidence, failing=failing)
     evidence = count_failing(evidence, tile, counts)
     evidence = count_share(evidence, tile, counts, scales)
     if refusal is not None:
         return evidence
     step_live = scales.live_since is not None and tile.start >= scales.live_since + tile.skew
     gates = tuple(
-        weigh(judgeable(gate, tile), rule, counts, scales, for_it=step_live)
+        weigh(judgeable(gate, tile), rule, tile, counts, scales, for_it=step_live)
         for gate, rule in zip(evidence.gates, scales.rules.gates, strict=True)
     )
     return replace(evidence, gates=gates, tiles=evidence.tiles + 1)
@@ -194,17 +194,13 @@ def unwatched(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) ->
 
 
 def judgeable(gate: GateEvidence, tile: Tile) -> GateEvidence:
-    """The gate with the edges that can be compared at, or why it can look at none.
-
-    Where some of several edges are not there on both sides, the others are compared.
-    """
+    """The gate, and why it can look at nothing, if so; one of several edges may be missing."""
     if gate.counted is not Counted.LATENCY:
         return gate
-    there = tuple(strand for strand in gate.strands if strand.edge not in tile.lacking)
     if tile.untimed:
         return replace(gate, unjudged=tile.untimed)
-    if there or not gate.strands:
-        return replace(gate, strands=there, unjudged=None)
+    if not gate.strands or any(strand.edge not in tile.lacking for strand in gate.strands):
+        return replace(gate, unjudged=None)
     edge = gate.strands[-1].edge or 0.0
     return replace(gate, unjudged=no_such_edge(edge, tile.buckets))
 
@@ -213,8 +209,11 @@ def refuse(evidence: Evidence, tile: Tile, refusal: Refusal) -> Evidence:
     """Remember the last tile that counted for nothing; next to a rise it is no news."""
     if refusal.reason is Uncounted.WEIGHT_CHANGED:
         return evidence
-    count = evidence.refused.count + 1 if evidence.refused else 1
-    told = Refused(refusal.reason.value, refusal.message, tile.end, count)
+    last = evidence.refused
+    in_a_row = last is not None and last.at == tile.start
+    since = last.since if last is not None and in_a_row else None
+    count = last.count + 1 if last is not None else 1
+    told = Refused(refusal.reason.value, refusal.message, tile.end, count, since or tile.start)
     return replace(evidence, refused=told)
 
 
@@ -271,13 +270,24 @@ def count_share(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) 
 
 
 def weigh(
-    gate: GateEvidence, rule: EvidenceGate, counts: Counts, scales: Scales, *, for_it: bool
+    gate: GateEvidence,
+    rule: EvidenceGate,
+    tile: Tile,
+    counts: Counts,
+    scales: Scales,
+    *,
+    for_it: bool,
 ) -> GateEvidence:
-    """One gate's evidence after one tile."""
+    """One gate's evidence after one tile; edges that are not there on both sides stay as they are.
+
+    None is left out of the gate for it: a mean over fewer bets would be evidence from nothing.
+    """
     per_pod = counts.canary.requests / max(1, counts.canary_pods)
     beside = counts.primary.requests / max(1, counts.primary_pods)
     strands = tuple(
-        weigh_strand(
+        strand
+        if strand.edge in tile.lacking
+        else weigh_strand(
             strand,
             rule,
             tally(strand.edge, counts),

@@ -95,12 +95,17 @@ class GateEvidence:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The last tile that counted for nothing: why, its end, and how many there were."""
+    """The last tile that counted for nothing: why, its end, and how many there were.
+
+    `since` is the start of the first of an unbroken row that it ends.
+    """
 
     reason: str
     message: str
     at: datetime
     count: int
+    since: datetime | None = None
+    """None: a status from before it was written."""
 
 
 @dataclass(frozen=True, slots=True)

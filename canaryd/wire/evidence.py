@@ -179,6 +179,9 @@ class RefusedStatus(StatusPart):
     message: Sentence = Field(description="Why, in a sentence.")
     at: Instant = Field(description="When it ended, on the metrics server's clock (RFC 3339).")
     count: int = Field(description="How many there were in this rollout.")
+    since: Instant | None = Field(
+        default=None, description="When the first of an unbroken row began, likewise."
+    )
 
 
 class EvidenceStatus(StatusPart):

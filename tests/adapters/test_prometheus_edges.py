@@ -66,6 +66,15 @@ async def test_requests_that_nobody_timed_are_named() -> None:
     assert sum(row.count for row in made.rows) == 20
 
 
+async def test_requests_of_one_side_that_nobody_timed_are_named_with_it() -> None:
+    """As of a new version whose proxy has native histograms only."""
+    timed = [span("timed", "1", "3", workload="podinfo-v1", le=le) for le in ("50.0", "+Inf")]
+    peak = span("timed peak", "1", "3", workload="podinfo-v1")
+    made = await tile_told(spans(*steady(), *timed, peak), asked=tile_question(edges=(50.0,)))
+    assert isinstance(made, Tile)
+    assert made.untimed.startswith("of podinfo-v2 the series istio_request_duration")
+
+
 def timed_at(*edges: str) -> list[Line]:
     """Buckets of both sides' pods, each with two more requests."""
     return [

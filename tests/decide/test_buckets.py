@@ -11,6 +11,7 @@ import pytest
 from canaryd.decide.background import background
 from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.engine import decide
+from canaryd.decide.strands import harmless
 from canaryd.decide.weigh import take_in
 from canaryd.model.answered import Answered
 from canaryd.model.past import Column, by_series
@@ -200,14 +201,27 @@ TWO = replace(EVEN, edges=(Edge(100.0, 1.0, 0.01), Edge(250.0, 1.0, 0.005)))
 
 
 def test_a_comparison_goes_on_at_the_edges_that_both_sides_have() -> None:
+    """No edge is forgotten: without one the mean of the others' bets would be another bet."""
     weighing = scales(LATENCY, background=TWO)
-    evidence = take_in(begun(), (), weighing)
-    assert [strand.edge for strand in gate(evidence, "latency").strands] == [100.0, 250.0]
-    some = replace(a_tile(slow=(3, 30)), lacking=(250.0,), buckets=(100.0,))
-    evidence = take_in(evidence, (some,), weighing)
-    found = gate(evidence, "latency")
-    assert ([strand.edge for strand in found.strands], found.unjudged) == ([100.0], None)
-    assert total(evidence, "latency").canary == 100
+    evidence = take_in(begun(), (a_tile(slow=(3, 30)),), weighing)
+    before = {strand.edge: strand for strand in gate(evidence, "latency").strands}
+    some = replace(a_tile(1, slow=(3, 30)), lacking=(250.0,), buckets=(100.0,))
+    found = gate(take_in(evidence, (some,), weighing), "latency")
+    after = {strand.edge: strand for strand in found.strands}
+    assert (list(after), found.unjudged) == ([100.0, 250.0], None)
+    assert after[250.0] == before[250.0]
+    assert after[100.0].total.canary == 200
+
+
+def test_an_edge_that_only_one_side_has_keeps_no_canary_from_passing() -> None:
+    weighing = scales(LATENCY, background=TWO)
+    lacking = tuple(
+        replace(a_tile(number, slow=(0, 30)), lacking=(250.0,), buckets=(100.0,))
+        for number in range(40)
+    )
+    found = gate(take_in(begun(), lacking, weighing), "latency")
+    assert harmless(found, weighing.rules)
+    assert not harmless(gate(take_in(begun(), (), weighing), "latency"), weighing.rules)
 
 
 def test_a_comparison_that_has_no_edge_left_says_so() -> None:

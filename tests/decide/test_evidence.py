@@ -177,6 +177,10 @@ def test_a_primary_without_pods_or_failures_is_taken_as_calm() -> None:
     assert dispersion([[0] * 60] * 3, [[90] * 60] * 3) == 1.0
 
 
+def test_a_span_that_is_lost_in_rounding_is_left_out() -> None:
+    assert dispersion([[0, 1], [0, 0]], [[1e17, 1], [1e17, 1]]) == 1.0
+
+
 def test_failures_that_all_pods_share_do_not_make_a_service_bursty() -> None:
     outage = [0] * 20 + [50] * 20 + [0] * 20
     assert dispersion([outage] * 3, [[100] * 60] * 3) == 1.0

@@ -91,6 +91,7 @@ def test_a_latency_edge_has_the_unevenness_that_was_seen_there() -> None:
         (ERRORS, Tolerance(1.1, 0.0005), Tolerance(2.0, 0.005)),
         (replace(ERRORS, tolerance=Tolerance(2.0, 0.01)), None, Tolerance(3.0, 0.015)),
         (SLO, Tolerance(0.0, 0.02), Tolerance(0.0, 0.045)),
+        (replace(SLO, most=0.5), Tolerance(0.0, 0.5), Tolerance(0.0, 0.75)),
     ],
 )
 def test_what_passes_is_never_stricter_than_what_is_tolerated(

@@ -274,12 +274,20 @@ def _certain(known: Mapping[str, Seen], rows: Iterable[Row], pods: Iterable[Pres
 
 
 def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:
-    """Say that requests are counted and not timed, where their times are asked for."""
-    if asked.edges == () or not any(row.count for row in rows if row.edge is None):
+    """Say whose requests are counted and not timed, where their times are asked for."""
+    if asked.edges == ():
         return ""
-    if any(row.edge is not None for row in rows):
+    counted: dict[str, float] = {}
+    timed: set[str] = set()
+    for row in rows:
+        if row.edge is None:
+            counted[row.workload] = counted.get(row.workload, 0.0) + row.count
+        else:
+            timed.add(row.workload)
+    missing = sorted(name for name, count in counted.items() if count and name not in timed)
+    if not missing:
         return ""
-    return UNTIMED
+    return f"of {missing[0]} {UNTIMED}" if timed else UNTIMED
 
 
 def _lacking(asked: TileQuestion, rows: Iterable[Row]) -> tuple[float, ...]:
