@@ -7,8 +7,10 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import TypeAlias
 
+from canaryd.decide.buckets import named_edges
 from canaryd.decide.evidence import dispersion
 from canaryd.decide.hour import Counts, Track, stretches, tracks
+from canaryd.model.gates import Counted, Evidential
 from canaryd.model.past import Past
 from canaryd.model.tile import ALL, Background, Edge
 
@@ -31,6 +33,7 @@ def background(
     asked_at: datetime,
     warm_up: timedelta = timedelta(),
     named: Collection[float] = (),
+    about: str = "",
 ) -> Background:
     """Tell how the serving pods vary, from columns of length `window`, oldest first.
 
@@ -58,7 +61,17 @@ def background(
         edges=_edges(pods, pooled=pooled, named=named),
         rate=requests / (len(beside) * seconds) if beside else 0.0,
         buckets=tuple(sorted({edge for pod in pods for edge in pod.below} - {ALL})),
+        about=about,
     )
+
+
+def subject(rules: Evidential) -> str:
+    """What the background of these gates is about; an edit that changes it asks for another one."""
+    good = " ".join(sorted(rules.grpc_good))
+    timed = any(gate.counted is Counted.LATENCY for gate in rules.gates)
+    edges = " ".join(f"{edge:g}" for edge in named_edges(rules.gates))
+    latency = f"; latency {edges}".rstrip() if timed else ""
+    return f"{rules.reporter.value}; good {good}{latency}"
 
 
 def telling(edges: Iterable[Edge]) -> tuple[Edge, ...]:

@@ -7,11 +7,13 @@ from datetime import datetime, timedelta
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
+from canaryd.decide.background import subject
 from canaryd.decide.buckets import named_edges
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.due import heard, lags_behind
 from canaryd.decide.gates import (
     Conclusion,
+    answers,
     conclusions,
     edge_not_there,
     in_use,
@@ -228,7 +230,9 @@ def counts(draft: Draft) -> Count | None:
         return None
     evidence, rollout = status.evidence, draft.rollout
     known = status.background
+    about = subject(spec.evidence)
     fresh = known is not None and known.asked_at >= rollout.started_at and known.sufficient
+    answered = known is not None and answers(draft, known)
     return Count(
         canary=draft.canary.name,
         primary=draft.primary.name,
@@ -238,11 +242,12 @@ def counts(draft: Draft) -> Count | None:
         edges=edges(draft),
         warm_up=draft.snap.waits.warm_up,
         reporter=spec.evidence.reporter,
-        background=not fresh or edge_not_there(draft) is not None,
+        background=not (fresh and answered) or edge_not_there(draft) is not None,
         served_since=status.swapped_at,
         grpc_good=spec.evidence.grpc_good,
         server=spec.server,
         named=named_edges(spec.evidence.gates),
+        about=about,
     )
 
 

@@ -8,6 +8,7 @@ from math import ceil
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
+from canaryd.decide.background import subject
 from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.draft import Draft, sure
 from canaryd.decide.ruling import HELD, PROVEN, Ruling, nothing_came, peerless, rule_on
@@ -144,13 +145,24 @@ def on_time(draft: Draft, evidence: Evidence) -> Evidence:
 
 
 def best_known(draft: Draft) -> Background | None:
-    """The newest background that is sufficient; a thin one only makes an older one more careful."""
-    old, new = draft.status.background, draft.snap.counting.background
+    """The newest background that is sufficient; a thin one only makes an older one more careful.
+
+    What was asked about gates that have been edited since says nothing of these.
+    """
+    old, new = (
+        known if known is not None and answers(draft, known) else None
+        for known in (draft.status.background, draft.snap.counting.background)
+    )
     if new is None or (old is not None and new.asked_at <= old.asked_at):
         return old
     if new.sufficient or old is None or not old.sufficient:
         return new
     return replace(old, errors=max(old.errors, new.errors), buckets=new.buckets or old.buckets)
+
+
+def answers(draft: Draft, known: Background) -> bool:
+    """Whether it is about the gates that there are; what is from before that was written may be."""
+    return known.about in {"", subject(draft.snap.spec.analysis.evidence)}
 
 
 def edge_not_there(draft: Draft) -> str | None:

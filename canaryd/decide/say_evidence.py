@@ -224,7 +224,8 @@ def unknown_dispersion(known: Background | None) -> str:
     """Say why evidence does not roll back yet, and when it will."""
     seen = known.pod_hours if known else 0.0
     need, pods = (known.needed, max(1, known.pods)) if known else (ENOUGH, 2)
-    minutes = max(SOONEST, round(60 * (need - seen) / pods))
+    growing = max(1, pods - int(seen))  # who was there for the whole hour adds nothing
+    minutes = max(SOONEST, round(60 * (need - seen) / growing))
     return (
         f"that is enough to roll back, but how much the primary's pods differ by themselves is "
         f"known from {number(seen, 2)} of {number(need, 2)} pod-hours only: a person decides "

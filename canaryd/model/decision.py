@@ -69,6 +69,8 @@ class Count:
     server: MetricsServer | None = None
     named: tuple[float, ...] = ()
     """Latency edges that objectives name; the background tells of them too."""
+    about: str = ""
+    """What the background is to be about, as it is written in it."""
 
 
 class RequestState(Enum):

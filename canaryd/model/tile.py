@@ -109,6 +109,8 @@ class Background:
     """Requests per second, all pods together."""
     buckets: tuple[float, ...] = ()
     """Every bucket edge (ms) that any pod's histogram has; empty where nothing was timed."""
+    about: str = ""
+    """What was asked for, by which it is told from an answer to other gates; empty: not known."""
 
     @property
     def needed(self) -> float:

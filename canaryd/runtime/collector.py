@@ -25,6 +25,7 @@ from canaryd.model.question import Failed, Question
 from canaryd.model.snapshot import Sample, Snapshot
 from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import by_hand
+from canaryd.runtime.jumps import NONE, Jumps
 from canaryd.runtime.questions import LEFT_OUT, aligned, asked_for, question, unanswered
 from canaryd.runtime.reach import reach
 from canaryd.runtime.store import Store
@@ -40,8 +41,8 @@ TOGETHER = timedelta(milliseconds=500)
 No step is passed without all of them, so it costs nothing but that good news are seen later. A
 value outside of its bounds waits for nobody.
 """
-JUMP = 1.0
-"""A wall clock that lost so many seconds against the other since the last look was set back."""
+JUMP = timedelta(seconds=1)
+"""A wall clock that lost so much against the other since the last look was set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Collector:
         self._waiting: dict[_Moment, None] = {}
         """The batches that hold answers back, the longest first."""
         self._tickets = count()
-        self._ahead = self._wall_ahead()
+        self._jumps = Jumps(clock, least=JUMP)
 
     def want(self, snap: Snapshot, observe: tuple[Observe, ...]) -> None:
         """Keep asking for exactly these metrics of this Canary."""
@@ -145,17 +146,12 @@ class Collector:
             self._tasks.create_task(self._ask(server, questions))
         self._hand_on(now)
 
-    def _wall_ahead(self) -> float:
-        """How far the wall clock is from the one that never jumps, in seconds."""
-        return self._clock.now().timestamp() - self._clock.monotonic()
-
     def _look_at_the_clock(self) -> None:
         """Where it was set back nothing would be due until it has caught up: all is pushed anew.
 
         Each is asked for within its interval; what is under way belongs to the time before.
         """
-        before, self._ahead = self._ahead, self._wall_ahead()
-        if before - self._ahead <= JUMP:
+        if self._jumps.look() >= NONE:
             return
         for moment in tuple(self._waiting):
             self._deliver(moment, self._batches[moment])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from canaryd.model.decision import Count
@@ -16,6 +16,9 @@ from canaryd.runtime.store import Store
 
 RETRY = timedelta(seconds=10)
 """How soon a question that failed is asked again."""
+SHORTEST = timedelta(milliseconds=100)
+"""The shortest scrape interval that is believed."""
+FAR_OFF = datetime.max.replace(tzinfo=UTC)
 SPAN = timedelta(hours=1)
 """How far back the pods that served are looked at."""
 
@@ -68,6 +71,11 @@ class Line:
         """How old a tile must be before all that belongs to it can be asked for."""
         delay = self.count.server.delay if self.count.server is not None else timedelta()
         return self.pace + delay
+
+    def due_at(self, skew: timedelta) -> datetime:
+        """When the tile that is asked for next is complete, on our clock."""
+        begins = self.following or FAR_OFF
+        return begins if begins is FAR_OFF else begins + self.count.every + self.lag - skew
 
     def question(self, end: datetime) -> TileQuestion:
         """Ask for the tile that ends then, on the server's clock."""
@@ -138,10 +146,15 @@ def background_of(count: Count) -> tuple[object, ...] | None:
     return (
         count.canary,
         count.primary,
+        count.revision,
         count.every,
         count.served_since,
-        count.reporter,
-        count.grpc_good,
-        count.edges != (),
-        count.named,
+        count.about,
     )
+
+
+def regular(scrape: timedelta | None) -> timedelta | None:
+    """The interval that was meant: Canaries whose tiles are due together share a call."""
+    if scrape is None:
+        return None
+    return max(timedelta(seconds=round(scrape.total_seconds(), 1)), SHORTEST)

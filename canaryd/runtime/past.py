@@ -120,6 +120,7 @@ class Past:
             asked_at=asked_at,
             warm_up=count.warm_up,
             named=count.named,
+            about=count.about,
         )
         if not self._wanted(line, study):
             return

@@ -6,9 +6,9 @@ At most one question about the time or about tiles is under way, and one about t
 from __future__ import annotations
 
 from asyncio import TaskGroup
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count as counter
 from math import inf
 
@@ -23,7 +23,8 @@ from canaryd.model.tile import USUAL_SCRAPE, Tile
 from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import Agenda, by_hand
 from canaryd.runtime.attendance import Attendance
-from canaryd.runtime.line import RETRY, Kind, Line, background_of, course
+from canaryd.runtime.jumps import Jumps
+from canaryd.runtime.line import FAR_OFF, RETRY, Kind, Line, background_of, course, regular
 from canaryd.runtime.past import Past
 from canaryd.runtime.questions import LEFT_OUT, aligned
 from canaryd.runtime.reach import reach
@@ -38,14 +39,13 @@ SCRAPES = timedelta(minutes=5)
 """How often the scrape interval of one Canary's workloads is measured anew."""
 STEADY = timedelta(milliseconds=250)
 """A server's clock that moved by less has not moved."""
-SHORTEST = timedelta(milliseconds=100)
-"""The shortest scrape interval that is believed."""
 MOST_TILES = 720
 """So many tiles may wait for a decision."""
+TOGETHER = 16
+"""Of tiles that came late so many are decided on together."""
 GIVES_UP = 3
 """So often is a tile asked for whose answer cannot be read, since another server may answer better;
 the next ones once, until one can."""
-FAR_OFF = datetime.max.replace(tzinfo=UTC)
 
 
 class Station:
@@ -66,6 +66,7 @@ class Station:
         self._clock = clock
         self._lines: dict[Key, Line] = {}
         self._skew: timedelta | None = None
+        self._jumps = Jumps(clock, least=STEADY)
         self._usual = USUAL_SCRAPE
         self._time_at = -inf
         self._tiles = Agenda()
@@ -109,8 +110,8 @@ class Station:
 
     def start(self, tasks: TaskGroup) -> None:
         """Ask what is due, unless the server has not answered yet; waits for nothing."""
-        now = self._clock.now()
-        if not self._busy and (self._time_is_due() or self._due(now)):
+        self._follow_the_clock()
+        if not self._busy and (self._time_is_due() or self._due(self._clock.now())):
             self._busy = True
             tasks.create_task(self._run())
         if self._skew is not None:
@@ -158,6 +159,7 @@ class Station:
 
     async def _turn(self) -> bool:
         """Ask one thing; tell whether anything was due."""
+        self._follow_the_clock()
         now = self._clock.now()
         if self._time_is_due():
             eldest = self._scrapes.take(FAR_OFF)
@@ -174,6 +176,24 @@ class Station:
         return False
 
     # the time
+
+    def _follow_the_clock(self) -> None:
+        """Where ours was set the server's was not: else tiles of a time to come would be asked for.
+
+        The server is asked for its time soon all the same.
+        """
+        if (by := self._jumps.look()) and self._skew is not None:
+            self._skew -= by
+            self._time_at = self._clock.monotonic()
+            self._agree(tuple(self._lines.values()))
+
+    def _agree(self, lines: Iterable[Line]) -> None:
+        """Have the tiles of these be asked for, and judged, by the time that is known now."""
+        for line in lines:
+            if self._skew is not None:
+                self._store.put_known(line.key, self._skew, line.scrape)
+            line.retry_at = None
+            self._schedule(line)
 
     async def _learn(self, line: Line) -> None:
         """Ask what time it is there, and how often this Canary's workloads are scraped."""
@@ -195,14 +215,11 @@ class Station:
             self._usual = line.scrape or self._usual
             self._scrapes.set(line.key, now + (TIME if told.scrape is None else SCRAPES))
         moved = self._skew is None or abs(told.skew - self._skew) >= STEADY
-        skew = self._skew = told.skew if moved or self._skew is None else self._skew
+        self._skew = told.skew if moved else self._skew
         for each in self._lines.values():
             each.tell(Kind.TIME, None, now=now, store=self._store)
             each.usual = self._usual
-            if moved or each is line:
-                self._store.put_known(each.key, skew, each.scrape)
-                each.retry_at = None
-                self._schedule(each)
+        self._agree(each for each in self._lines.values() if moved or each is line)
 
     # tiles
 
@@ -227,7 +244,7 @@ class Station:
         if line.asked or line.following is None or self._skew is None or full:
             self._tiles.set(line.key, None)
             return
-        at = line.following + line.count.every + line.lag - self._skew
+        at = line.due_at(self._skew)
         self._tiles.set(line.key, max(at, line.retry_at or at))
 
     def _batch(self, now: datetime) -> list[tuple[Line, int, TileQuestion]]:
@@ -276,12 +293,8 @@ class Station:
         line.asked, line.retry_at, line.following = False, None, question.end
         tile = replace(line.seam.join(answer), scrape=line.pace, reporter=question.reporter)
         line.attendance.note(tile)
-        self._store.put_tile(line.key, tile)
+        # While the past is caught up with, not every tile is worth a decision of its own.
+        together = len(self._store.counting(line.key).tiles) % TOGETHER == TOGETHER - 1
+        late = self._skew is not None and line.due_at(self._skew) <= now
+        self._store.put_tile(line.key, tile, heard=together or not late)
         self._schedule(line)
-
-
-def regular(scrape: timedelta | None) -> timedelta | None:
-    """The interval that was meant: Canaries whose tiles are due together share a call."""
-    if scrape is None:
-        return None
-    return max(timedelta(seconds=round(scrape.total_seconds(), 1)), SHORTEST)

@@ -225,9 +225,13 @@ class Store:
         """What is known of this Canary's counts."""
         return self._countings.get(key, _NOTHING)
 
-    def put_tile(self, key: Key, tile: Tile) -> None:
-        """A tile arrived that follows those that are held."""
-        self._count(key, replace(self.counting(key), tiles=(*self.counting(key).tiles, tile)))
+    def put_tile(self, key: Key, tile: Tile, *, heard: bool = True) -> None:
+        """A tile arrived that follows those that are held; not `heard`: others follow at once."""
+        counting = replace(self.counting(key), tiles=(*self.counting(key).tiles, tile))
+        if heard:
+            self._count(key, counting)
+        elif key in self.canaries:
+            self._countings[key] = counting
 
     def keep_tiles(self, key: Key, since: datetime | None) -> tuple[Tile, ...]:
         """Forget the tiles that ended by then, or all; returns those that are left."""

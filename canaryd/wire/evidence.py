@@ -258,3 +258,6 @@ class BackgroundStatus(StatusPart):
     buckets: Annotated[list[float], Field(max_length=200)] = Field(
         default=[], description="The edges of the histograms' buckets in milliseconds."
     )
+    about: Sentence = Field(
+        default="", description="What was asked for: reporter, good gRPC statuses, latency edges."
+    )

@@ -35,7 +35,7 @@ from tests.decide.counted import (
     silence,
     weighed,
 )
-from tests.decide.scales import gate, scales, total
+from tests.decide.scales import gate, scales
 
 ISTIO = (0.5, 1.0, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0)
 ODD = replace(SLOW, edge=300.0)

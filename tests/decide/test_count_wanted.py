@@ -69,6 +69,7 @@ def test_before_the_first_step_only_what_is_known_beforehand_is_asked_for() -> N
         served_since=None,
         grpc_good=frozenset({"0"}),
         server=server,
+        about="source; good 0",
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
 from typing_extensions import override
 
 from canaryd.model.answered import Answered
@@ -145,6 +146,36 @@ async def test_when_our_clock_is_set_back_counting_goes_on_within_a_minute() -> 
         world.metrics.skew = timedelta(hours=1)
         await world.until(200)
         assert len(world.tiles()) == held + 10
+
+
+@pytest.mark.parametrize("jump", [-3600, -30, 30, 120, 3600])
+async def test_where_our_clock_is_set_no_tile_of_a_time_to_come_is_asked_for(jump: float) -> None:
+    """The server's clock goes on as it did, and each of its seconds is counted once."""
+    async with a_world() as world:
+        world.want()
+        await world.until(100)
+        held = len(world.tiles())
+        world.clock.set_back(-jump)
+        world.metrics.skew = timedelta(seconds=-jump)
+        await world.until(160)
+        assert len(world.tiles()) == held + 6
+        assert max(tile.end for tile in world.tiles()) <= at(160)
+        skew = world.known.counting(KEY).skew
+        assert skew is not None
+        assert abs(skew.total_seconds() + jump) < 1
+
+
+async def test_what_an_outage_left_behind_is_decided_on_together() -> None:
+    async with a_world() as world:
+        world.want()
+        await world.until(26)
+        world.metrics.trouble = AWAY
+        await world.until(620)
+        before = len(world.queued)
+        world.metrics.trouble = None
+        await world.until(640)
+        assert len(world.tiles()) > 50
+        assert 3 <= len(world.queued) - before <= 8
 
 
 class Broken(Metrics):

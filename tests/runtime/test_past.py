@@ -5,8 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from canaryd.model.answered import Answered
+from canaryd.model.names import Revision
 from canaryd.model.past import Column
 from canaryd.model.question import Failed
 from canaryd.model.tile import Background, Row
@@ -127,6 +131,19 @@ async def test_another_primary_needs_another_background() -> None:
         assert world.known.counting(KEY).background is None
         await world.until(4)
         assert (await worked_out(world)).pods == 0
+
+
+@pytest.mark.parametrize("change", [{"revision": Revision("r3")}, {"about": "source; good 0"}])
+async def test_another_release_or_another_gate_asks_at_once(change: dict[str, Any]) -> None:
+    """A push in mid-rollout begins with what is known since then: not only five minutes later."""
+    async with a_world(metrics(an_hour())) as world:
+        world.want(WISH)
+        await world.until(2)
+        await worked_out(world)
+        world.want(replace(WISH, **change))
+        await world.until(4)
+        assert (await worked_out(world)).about == change.get("about", "")
+        assert len(world.metrics.looked_back) == 2
 
 
 async def test_an_answer_about_an_earlier_primary_is_dropped() -> None:

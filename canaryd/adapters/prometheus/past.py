@@ -6,7 +6,6 @@ all that it ever did before, as a new series counts whole.
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from canaryd.adapters.prometheus.answers import Reading, Trouble, nonsense, numb
 from canaryd.adapters.prometheus.client import Client, Inquiry
 from canaryd.adapters.prometheus.queries import NAMESPACE, WORKLOAD
 from canaryd.adapters.prometheus.session import Reply
-from canaryd.adapters.prometheus.tile_answers import row_of, text
+from canaryd.adapters.prometheus.tile_answers import EXACT, row_of, text
 from canaryd.adapters.prometheus.tiles import BUCKETS, CODES, POD, REQUESTS, growth, selector
 from canaryd.model.answered import Answered
 from canaryd.model.past import Outcome, Past, outcome_of, series_of
@@ -131,7 +130,7 @@ def _counts(
     counts: list[float | None] = [None] * len(ends)
     for point in points:
         count = number(point)
-        if not 0 <= count < math.inf:
+        if not 0 <= count < EXACT:
             raise ValueError(count)
         place = round((point[0] - first) / step)
         if not 0 <= place < len(ends) or counts[place] is not None:
