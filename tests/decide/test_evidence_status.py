@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from canaryd.decide.engine import decide
 from canaryd.decide.outcome import next_status, worth_writing
 from canaryd.model.evidence import Evidence
@@ -19,6 +21,7 @@ from tests.decide.build import (
     held,
     sec,
     step_state,
+    steps,
     told,
     weights,
     with_work,
@@ -65,6 +68,18 @@ def test_what_only_ticks_is_written_once_a_minute() -> None:
     assert write
     assert later.evidence is not None
     assert later.evidence.counted_until == after(70)
+
+
+@pytest.mark.parametrize(("late", "write"), [(10, False), (59, False), (60, True)])
+def test_late_tiles_are_written_sooner_so_that_not_all_are_weighed_anew_each_time(
+    late: int, write: bool
+) -> None:
+    slow = {"canary": (0, 1), "primary": (0, 9)}
+    spec = judged_by(ERRORS, walk=tuple(replace(s, most=sec(9000)) for s in steps(10, 50)))
+    first, _ = written(weighed(a_tile(0, **slow), spec=spec), 2000)
+    snap = replace(weighed(spec=spec), status=first)
+    snap = replace(snap, counting=counting(*tiles(*range(1, late + 1), **slow)))
+    assert written(snap, 2009)[1] is write
 
 
 def test_evidence_that_nobody_looks_at_is_written_once_a_minute_as_well() -> None:
