@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -16,9 +17,19 @@ from canaryd.cli.words import printable
 
 LONGEST = 1024
 """No sane number has more bits; Python does not even write much longer ones."""
+EXACT = 2**53
+"""Up to here every whole number has its own float."""
 MOST = 100_000
 """So many values may aliases add to a document; a few lines of them make billions."""
 _TAG = "tag:yaml.org,2002:"
+NUMBERS = {
+    "int": re.compile(r"[-+]?(0b[01_]+|0[0-7_]+|0|[1-9][0-9_]*|0x[0-9a-fA-F_]+)$"),
+    "float": re.compile(
+        r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*)([eE][-+]?[0-9]+)?$|[-+]?[0-9]+[eE][-+]?[0-9]+$"
+        r"|[-+]?0[0-9]*[89][0-9]*$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$"
+    ),
+}
+"""What looks like a number, as it does to kubectl; not YAML 1.1 to the letter."""
 _IS = {
     "bool": "neither true nor false",
     "float": "no number",
@@ -81,7 +92,10 @@ class Unreadable:
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain values and nothing else; one that cannot be read is told with its own line."""
+    """Plain values and nothing else; one that cannot be read is told with its own line.
+
+    Numbers are those of kubectl: 1e-2 and 08 are some, 1:30 is none.
+    """
 
     @override
     def construct_object(self, node: Any, deep: bool = False) -> Any:
@@ -91,7 +105,15 @@ class _Loader(yaml.SafeLoader):
             raise _no_value(node) from error
         if isinstance(made, int) and made.bit_length() > LONGEST:
             raise _no_value(node)
+        if isinstance(made, float) and made.is_integer() and abs(made) < EXACT:
+            return int(made)  # 1e1 is ten
         return made
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, NUMBERS.get(tag.removeprefix(_TAG), pattern)) for tag, pattern in resolvers]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
 
 
 def _no_value(node: yaml.Node) -> ConstructorError:

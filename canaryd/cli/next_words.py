@@ -199,7 +199,7 @@ def _undecided(case: Case, names: list[str]) -> str:
     if step is None:
         return f"waits for evidence of {', '.join(names)}"
     most, evidence = steps[max(step.index, 0)].most, case.status.evidence
-    most = most if evidence is None else longest_stay(most, evidence)
+    most = most if evidence is None else longest_stay(most, evidence.window)
     left = most - step.elapsed(case.now)
     until = f"for {whole(left)} at most" if left > timedelta() else "until it looks harmless"
     return f"waits for evidence of {', '.join(names)}, {until}"

@@ -107,13 +107,14 @@ async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
         window = tile_length(rules, scrape)
         last = grid(clock.now() - target.delay - HOUR / 60, window)
         columns: list[Column] = []
-        hours = max(1, ceil(span / HOUR))
+        part = HOUR // window * window  # all parts end on one grid
+        parts, hours = max(1, ceil(span / part)), max(1, ceil(span / HOUR))
         with click.progressbar(
-            range(hours, 0, -1), label=f"fetching {hours} h of {wanted.key}", file=sys.stderr
+            range(parts, 0, -1), label=f"fetching {hours} h of {wanted.key}", file=sys.stderr
         ) as bar:
-            for hour in bar:
-                end = last - (hour - 1) * HOUR
-                told = await metrics.past(_hour_of(wanted, window, end))
+            for number in bar:
+                end = last - (number - 1) * part
+                told = await metrics.past(_part_of(wanted, window, end, part))
                 if isinstance(told, Failed):
                     raise _no_past(wanted, target, told, spans=span > HOUR)
                 columns.extend(by_column(told))
@@ -121,7 +122,7 @@ async def _fetch(wanted: Wanted, target: Target, span: timedelta) -> Recording:
     return replace(found, lag=scrape + target.delay)
 
 
-def _hour_of(wanted: Wanted, window: timedelta, end: datetime) -> PastQuestion:
+def _part_of(wanted: Wanted, window: timedelta, end: datetime, span: timedelta) -> PastQuestion:
     rules = wanted.spec.analysis.evidence
     return PastQuestion(
         key=wanted.key,
@@ -129,7 +130,7 @@ def _hour_of(wanted: Wanted, window: timedelta, end: datetime) -> PastQuestion:
         workloads=wanted.workloads,
         window=window,
         end=end,
-        span=HOUR,
+        span=span,
         reporter=rules.reporter,
         latency=any(gate.counted is Counted.LATENCY for gate in rules.gates),
     )

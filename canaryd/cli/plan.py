@@ -45,7 +45,13 @@ from canaryd.cli.options import (
     show_default=True,
     help="The usual fraction of requests that fail (0.001 is 0.1 %).",
 )
-@click.option("--pods", type=Whole(1, 1000, like="3"), default=3, show_default=True, help="Pods.")
+@click.option(
+    "--pods",
+    type=Whole(1, 1000, like="3"),
+    default=3,
+    show_default=True,
+    help="Pods, for the headline: made-up requests fail independently, on however many.",
+)
 @click.option(
     "--releases-per-day",
     type=Number(0, 100_000, like="20"),

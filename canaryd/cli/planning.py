@@ -20,7 +20,7 @@ from canaryd.cli.report import document, false_alarms, faults
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.background import background
 from canaryd.decide.narrate import number
-from canaryd.decide.trial import Course, Outcome, Source, trial
+from canaryd.decide.trial import Course, Outcome, Source, longest, trial
 from canaryd.model.gates import Counted, EvidenceGate
 from canaryd.model.past import by_series
 from canaryd.model.spec import Spec, Step
@@ -67,6 +67,7 @@ def from_recording(recording: Recording, spec: Spec) -> Service:
         window=recording.window,
         grpc_good=good,
         asked_at=last,
+        warm_up=WARM_UP,
     )
     if not known.rate:
         message = (
@@ -126,8 +127,7 @@ def play(spec: Spec, service: Service, factor: float, chance: Random) -> Outcome
         patience=spec.analysis.no_data.after,
     )
     even = Background(BEGIN, service.pods, 1.0 * max(2, service.pods), rate=service.rate)
-    longest = sum((step.most for step in course.steps), timedelta())
-    source = _source(service, factor, window, BEGIN + longest, chance)
+    source = _source(service, factor, window, BEGIN + longest(course), chance)
     return trial(course, source, service.known or even, begin_at=BEGIN)
 
 

@@ -6,7 +6,7 @@ made worse, so that a fault is compared with the healthy release that it was mad
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
@@ -15,7 +15,7 @@ from random import Random
 
 from canaryd.adapters.prometheus.tile_answers import UNTIMED
 from canaryd.cli.chance import drawn
-from canaryd.cli.recording import Recording
+from canaryd.cli.recording import Recording, usual_load
 from canaryd.decide.tiles import is_error
 from canaryd.model.names import ALL_TRAFFIC, Weight
 from canaryd.model.past import Column
@@ -38,7 +38,7 @@ class Play:
 
     `order` names the pods that play the canary first. Of the pods that are there so many play as
     come nearest to the weight, one at least, and one stays the primary's. Then the side that has
-    more than its share is thinned, request by request.
+    more than its share, as its pods usually do, is thinned, request by request.
     """
 
     def __init__(
@@ -55,6 +55,7 @@ class Play:
         """`timed`: a gate asks how long requests took."""
         self._recording = recording
         self._columns = iter(columns)
+        self._load = usual_load(columns)
         self._place = {pod: place for place, pod in enumerate(order)}
         self._thinning, self._faults = Random(f"{seed} thinning"), Random(f"{seed} faults")
         self._worse = worse
@@ -72,7 +73,7 @@ class Play:
         self._seen = {pod: before.get(pod, 0) + 1 for pod in here}
         canary = self._playing(here, weight)
         rows = [replace(row, workload=CANARY) if row.pod in canary else row for row in column.rows]
-        rows = list(shared(rows, weight, self._thinning))
+        rows = list(shared(rows, self._kept(here, canary, weight), self._thinning))
         if self._worse is not None:
             rows = list(spoiled(rows, self._worse, self._faults))
         start = column.end - self._recording.window
@@ -91,6 +92,23 @@ class Play:
         window = self._recording.window
         return Tile(start, column.end, window, tuple(rows), pods, untimed=said)
 
+    def _kept(
+        self, here: Iterable[str], canary: frozenset[str], weight: Weight
+    ) -> tuple[float, float]:
+        """How much of both sides' requests makes the canary's share the weight's, by their load.
+
+        Not by this column's own counts: those of quiet pods are chance.
+        """
+        share = weight / ALL_TRAFFIC
+        mine = sum(self._load.get(pod, 0.0) for pod in canary)
+        others = sum(self._load.get(pod, 0.0) for pod in here if pod not in canary)
+        if not mine or not others:
+            return 1.0, 1.0
+        if share == 1:
+            return 1.0, 0.0
+        most = min(mine / share, others / (1 - share))
+        return most * share / mine, most * (1 - share) / others
+
     def _playing(self, here: set[str], weight: Weight) -> frozenset[str]:
         last = len(self._place)
         order = sorted(here, key=lambda pod: (self._place.get(pod, last), pod))
@@ -98,21 +116,10 @@ class Play:
         return frozenset(order[: min(wanted, len(order) - 1)])
 
 
-def shared(rows: Sequence[Row], weight: Weight, chance: Random) -> Iterator[Row]:
-    """So many of both sides' requests that the canary's share is the weight's, as many as can be.
-
-    Each request stays with the same chance, whatever came of it.
-    """
-    share = weight / ALL_TRAFFIC
-    mine = sum(row.count for row in rows if row.edge is None and row.workload == CANARY)
-    others = sum(row.count for row in rows if row.edge is None and row.workload != CANARY)
-    if not mine or not others:
-        yield from rows
-        return
-    most = min(mine / share, others / (1 - share)) if share < 1 else mine
+def shared(rows: Sequence[Row], kept: tuple[float, float], chance: Random) -> Iterator[Row]:
+    """So much of the canary's and of the primary's requests; each stays with the same chance."""
     for (workload, _), of_pod in groupby(sorted(rows, key=_by_pod), key=_by_pod):
-        kept = most * share / mine if workload == CANARY else most * (1 - share) / others
-        yield from thinned(list(of_pod), kept, chance)
+        yield from thinned(list(of_pod), kept[workload != CANARY], chance)
 
 
 def _by_pod(row: Row) -> tuple[str, str]:

@@ -11,14 +11,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import product
 from typing import Any
 
 import promql_parser
 
 from canaryd.adapters.prometheus.answers import plain
 from canaryd.cli.manifest import Manifest, Path
-from canaryd.model.query import OWN, VARIABLES, own_variables, render
+from canaryd.model.query import VARIABLES, own_variables, render, stand_ins
 from canaryd.model.template import TemplateKind
 from canaryd.wire.sentences import path_of
 
@@ -26,8 +25,6 @@ SAMPLES = dict.fromkeys(VARIABLES, "sample") | {"interval": "60s", "weight": "10
 """Stand-ins, so that a query can be parsed before there is a release."""
 GUESSES = ("1", "1m", "sample")
 """What a template's own variable without a value may stand for: a number, a time, a name."""
-MOST_GUESSED = 4
-"""So many such variables are guessed each on its own; beyond that all alike."""
 STDERR = 2
 DEEPEST = 500
 """So many signs that may nest are parsed; the parser needs stack and, squared, time for each."""
@@ -142,7 +139,7 @@ def _parsed(
 ) -> Iterator[Remark]:
     """Parse a query; it is PromQL if it is for any guess at what has no value."""
     refusals: list[str] = []
-    for values in _guesses(arguments):
+    for values in stand_ins(arguments, GUESSES):
         try:
             rendered = render(query, SAMPLES | values)
         except ValueError as error:
@@ -203,16 +200,6 @@ def _no_panic_shown() -> Iterator[None]:
     finally:
         os.dup2(kept, STDERR)
         os.close(kept)
-
-
-def _guesses(arguments: Mapping[str, str | None]) -> Iterator[dict[str, str]]:
-    fixed = {OWN + name: value for name, value in arguments.items() if value is not None}
-    free = [OWN + name for name, value in arguments.items() if value is None]
-    if len(free) > MOST_GUESSED:
-        yield from (fixed | dict.fromkeys(free, guess) for guess in GUESSES)
-        return
-    for values in product(GUESSES, repeat=len(free)):
-        yield fixed | dict(zip(free, values, strict=True))
 
 
 def remark(manifest: Manifest, path: Path, message: str) -> Remark:

@@ -40,21 +40,39 @@ def recorded(columns: Sequence[Column], workloads: Sequence[str], window: timede
         return Recording(workloads[0], window, ())
     every: list[Column] = []
     end, last = min(found), max(found)
+    serving = busiest([row for column in columns for row in column.rows], workloads, workloads[0])
     while end <= last:
         rows = found[end].rows if end in found else ()
-        every.append(Column(end, served(rows, workloads)))
+        serving = busiest(rows, workloads, serving)
+        every.append(Column(end, _of(rows, serving, workloads[0])))
         end += window
     return Recording(workloads[0], window, tuple(every))
 
 
-def served(rows: Sequence[Row], workloads: Sequence[str]) -> tuple[Row, ...]:
-    """The rows of the workload that got most requests, under the name of the first."""
-    total = {
-        name: sum(row.count for row in rows if row.workload == name and row.edge is None)
-        for name in workloads
-    }
-    busiest = max(workloads, key=lambda name: total[name])
-    return tuple(replace(row, workload=workloads[0]) for row in rows if row.workload == busiest)
+def busiest(rows: Sequence[Row], workloads: Sequence[str], before: str) -> str:
+    """The workload that got most requests; without any, the one that served before."""
+    total = dict.fromkeys(workloads, 0.0)
+    for row in rows:
+        if row.edge is None and row.workload in total:
+            total[row.workload] += row.count
+    return max(workloads, key=lambda name: (total[name], name == before))
+
+
+def _of(rows: Sequence[Row], serving: str, called: str) -> tuple[Row, ...]:
+    return tuple(replace(row, workload=called) for row in rows if row.workload == serving)
+
+
+def usual_load(columns: Sequence[Column]) -> dict[str, float]:
+    """How many requests each pod got in a column that it was in, on average."""
+    total: dict[str, float] = {}
+    seen: dict[str, int] = {}
+    for column in columns:
+        for row in column.rows:
+            if row.edge is None:
+                total[row.pod] = total.get(row.pod, 0.0) + row.count
+        for pod in {row.pod for row in column.rows}:
+            seen[pod] = seen.get(pod, 0) + 1
+    return {pod: count / seen[pod] for pod, count in total.items()}
 
 
 def pods(columns: Sequence[Column]) -> tuple[str, ...]:

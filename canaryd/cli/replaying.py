@@ -16,8 +16,8 @@ from canaryd.cli.recording import Recording, failing_share, pods
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, apart, caught, healthy
 from canaryd.decide.background import background
 from canaryd.decide.buckets import absent, named_edges, no_such_edge
-from canaryd.decide.trial import Course, Outcome, trial
-from canaryd.model.gates import Counted, EvidenceGate
+from canaryd.decide.trial import Course, Outcome, longest, trial
+from canaryd.model.gates import Counted, EvidenceGate, Reporter
 from canaryd.model.past import Column, by_series
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import ALL, Background, Tile
@@ -25,6 +25,7 @@ from canaryd.model.waits import Waits
 
 HOUR = timedelta(hours=1)
 LEAST_PODS = 2
+WARM_UP = Waits().warm_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Report:
     dispersion: float
     healthy: Healthy
     faults: tuple[Caught, ...]
+    left_out: int = 0
+    """So many releases would have begun with fewer than two pods."""
 
 
 class Replay:
@@ -49,7 +52,6 @@ class Replay:
         self._recording = recording
         self._every = every
         self._seed = seed
-        self._longest = sum((step.most for step in self._analysis.steps), timedelta())
         self._course = Course(
             rules=replace(self._analysis.evidence, evaluate_every=recording.window),
             steps=self._analysis.steps,
@@ -58,6 +60,7 @@ class Replay:
             lag=recording.lag,
             patience=self._analysis.no_data.after,
         )
+        self._longest = longest(self._course)
         self._begins = self._all_begins()
         self._timed = self._look_at_edges(spec.analysis.evidence.gates)
 
@@ -88,6 +91,8 @@ class Replay:
                 "had two pods with requests: one pod cannot play the canary beside itself; if it "
                 "had two at other times, give a shorter --every, or --last"
             )
+            if self._analysis.evidence.reporter is Reporter.SOURCE:
+                message += " (with reporter: source these are the callers' pods)"
             raise Stop(message)
         whole = self._recording.columns
         return Report(
@@ -98,6 +103,7 @@ class Replay:
             dispersion=max(each.errors for each in known),
             healthy=healthy(good, told=apart(begins, good)),
             faults=tuple(caught(factor, outcomes) for factor, outcomes in bad.items()),
+            left_out=len(self._begins) - len(known),
         )
 
     def _look_at_edges(self, gates: Sequence[EvidenceGate]) -> bool:
@@ -148,6 +154,7 @@ class Replay:
             grpc_good=self._analysis.evidence.grpc_good,
             asked_at=begin,
             named=named_edges(self._analysis.evidence.gates),
+            warm_up=WARM_UP,
         )
         failing = failing_share(before, self._analysis.evidence.grpc_good)
         first = index % len(serving)
@@ -160,7 +167,7 @@ class Replay:
             release.columns,
             release.order,
             seed=f"{self._seed} {release.index}",
-            warm_up=Waits().warm_up,
+            warm_up=WARM_UP,
             worse=worse,
             timed=self._timed,
         )

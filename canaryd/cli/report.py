@@ -33,6 +33,9 @@ def print_backtest(wanted: Wanted, report: Report, output: str) -> None:
         f"{number(100 * report.failing, 3)} % failed, dispersion up to "
         f"{number(report.dispersion, 2)}"
     )
+    if report.left_out:
+        began = report.left_out + report.healthy.rollouts
+        click.echo(f"{report.left_out} of {began} releases left out: fewer than two pods then")
     for line in (*false_alarms(report.healthy), "", *faults(report.faults, report.failing)):
         click.echo(line)
 
@@ -53,8 +56,19 @@ def false_alarms(found: Healthy) -> Iterable[str]:
             f"  typical length {shown(found.typical_seconds)}; "
             f"{number(found.inconclusive_steps, 2)} steps of each passed by time alone"
         )
-    else:
-        yield "  none came to its end within its longest time: more requests are needed to judge"
+    yield from unfinished(found)
+
+
+def unfinished(found: Healthy) -> Iterable[str]:
+    """Say how many did not come to their end, and why."""
+    rest = found.rollouts - found.rolled_back - found.finished
+    if not rest:
+        return
+    for reason, count in found.held.items():
+        yield f"  {count} did not come to their end: held for {reason}"
+    short = rest - sum(found.held.values())
+    if short:
+        yield f"  {short} did not come to their end in time: more requests are needed to judge"
 
 
 def faults(found: tuple[Caught, ...], usual: float) -> Iterable[str]:

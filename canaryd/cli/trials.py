@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -36,6 +37,8 @@ class Healthy:
     inconclusive_steps: float
     """How many steps of a rollout were passed by time alone, on average."""
     reasons: dict[str, int] = field(default_factory=dict[str, int])
+    held: dict[str, int] = field(default_factory=dict[str, int])
+    """Of those that did not come to their end: why they were held then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +61,8 @@ def healthy(outcomes: Sequence[Outcome], *, told: int) -> Healthy:
     """Sum up rollouts that should have been left alone; `told` of them do not overlap."""
     back = [outcome for outcome in outcomes if outcome.failed is not None]
     ended = [outcome.after.total_seconds() for outcome in outcomes if outcome.finished]
-    reasons: dict[str, int] = {}
-    for outcome in back:
-        reasons[str(outcome.failed)] = reasons.get(str(outcome.failed), 0) + 1
+    reasons = Counter(str(outcome.failed) for outcome in back)
+    held = Counter(outcome.held for outcome in outcomes if outcome.held is not None)
     return Healthy(
         rollouts=len(outcomes),
         rolled_back=len(back),
@@ -71,7 +73,8 @@ def healthy(outcomes: Sequence[Outcome], *, told: int) -> Healthy:
         inconclusive_steps=(
             sum(each.inconclusive for each in outcomes) / len(outcomes) if outcomes else 0.0
         ),
-        reasons=reasons,
+        reasons=dict(reasons),
+        held=dict(held),
     )
 
 

@@ -184,7 +184,7 @@ def most_stay(draft: Draft, step: StepState) -> timedelta:
     """How long undecided evidence keeps the step; a take-over has the first step's time."""
     most = draft.snap.spec.analysis.steps[max(step.index, 0)].most
     evidence = draft.status.evidence
-    return most if evidence is None else longest_stay(most, evidence)
+    return most if evidence is None else longest_stay(most, evidence.window)
 
 
 def approval_message(draft: Draft, step: StepState) -> str:

@@ -144,9 +144,9 @@ def uncountable(evidence: Evidence) -> tuple[HoldReason, Refused] | None:
     return None if reason is None else (reason, last)
 
 
-def longest_stay(most: timedelta, evidence: Evidence) -> timedelta:
+def longest_stay(most: timedelta, window: timedelta) -> timedelta:
     """How long undecided evidence keeps a step at most: it is heard a few times in any case."""
-    return max(most, HEARD_TILES * evidence.window)
+    return max(most, HEARD_TILES * window)
 
 
 def heard_since(evidence: Evidence, entered: datetime) -> bool:

@@ -61,7 +61,7 @@ class Outcome:
     those that evidence rests on. `finished` tells whether the tiles sufficed to walk all steps;
     `inconclusive` counts steps that time alone passed. `undecided` tells that at the end there was
     evidence enough, but a person had to decide: the environment may be at fault, or nobody knew how
-    the primary's pods differ.
+    the primary's pods differ. `held` is why it was held at the end, if so.
     """
 
     failed: str | None
@@ -71,6 +71,7 @@ class Outcome:
     finished: bool
     inconclusive: int = 0
     undecided: bool = False
+    held: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +86,7 @@ class _Walk:
     inconclusive: int = 0
     finished: bool = False
     undecided: bool = False
+    held: str | None = None
 
     def elapsed(self, now: datetime) -> timedelta:
         """How long the step's clock has run by now."""
@@ -121,13 +123,21 @@ def trial(
         due = not held and over(course, walk, found, now)
         if due and blind(course, walk):
             held = {HoldReason.METRICS_UNAVAILABLE}
-        walk = replace(walk, undecided=not PROVEN.isdisjoint(found))
+        reason = min((each.value for each in held), default=None)
+        walk = replace(walk, undecided=not PROVEN.isdisjoint(found), held=reason)
         if due and not held:
             walk = go_on(course, walk, found, now)
         if walk.finished:
             break
         walk = walk.clocked(now, stands=not held.isdisjoint(NOT_THE_STEPS_TIME))
     return outcome(walk, None, now - begin_at)
+
+
+def longest(course: Course) -> timedelta:
+    """How long a rollout takes that nothing holds, if each step is passed by time alone."""
+    window = course.rules.evaluate_every
+    late = 2 * window + course.lag + course.settles
+    return sum((longest_stay(step.most, window) + late for step in course.steps), timedelta())
 
 
 def weighing(course: Course, walk: _Walk, background: Background | None) -> Scales:
@@ -188,7 +198,7 @@ def over(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) ->
     """Whether the step's time is over, and nothing speaks against going on."""
     step, stayed = course.steps[walk.index], walk.elapsed(now)
     decided = all(ruling is Ruling.PASSED for ruling in ruled)
-    most = longest_stay(step.most, walk.evidence)
+    most = longest_stay(step.most, walk.evidence.window)
     waits = stayed < step.least or (not decided and stayed < most)
     heard = heard_since(walk.evidence, walk.entered + course.settles)
     return not waits and heard and Ruling.DOUBTFUL not in ruled
@@ -221,4 +231,5 @@ def outcome(walk: _Walk, failed: str | None, after: timedelta) -> Outcome:
         finished=walk.finished,
         inconclusive=walk.inconclusive,
         undecided=failed is None and walk.undecided,
+        held=None if failed is not None or walk.finished else walk.held,
     )

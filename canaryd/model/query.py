@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import product
 
 VARIABLES = (
     "name",
@@ -21,6 +22,8 @@ VARIABLES = (
 
 LONGEST = 8192
 """So many characters may a query have, variables filled in: servers parse longer ones for long."""
+MOST_GUESSED = 4
+"""So many of a template's variables are guessed each on its own."""
 OPENING = "{{"
 _BLANK = r"[ \t\n\f\r]*"
 """What RE2 means by \\s; Python means more."""
@@ -79,3 +82,19 @@ def promql_duration(span: timedelta) -> str:
     milliseconds = round(span / timedelta(milliseconds=1))
     seconds, rest = divmod(milliseconds, 1000)
     return f"{milliseconds}ms" if rest else f"{seconds}s"
+
+
+def stand_ins(
+    arguments: Mapping[str, str | None], guesses: Sequence[str]
+) -> Iterator[dict[str, str]]:
+    """Values for a template's own variables, those without one guessed in all combinations.
+
+    A query is right if it is for any of them. More than a few are guessed alike.
+    """
+    fixed = {OWN + name: value for name, value in arguments.items() if value is not None}
+    free = [OWN + name for name, value in arguments.items() if value is None]
+    if len(free) > MOST_GUESSED:
+        yield from (fixed | dict.fromkeys(free, guess) for guess in guesses)
+        return
+    for values in product(guesses, repeat=len(free)):
+        yield fixed | dict(zip(free, values, strict=True))

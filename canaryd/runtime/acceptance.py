@@ -12,7 +12,7 @@ from canaryd.model.answered import Answered
 from canaryd.model.errors import CanarydError
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
-from canaryd.model.query import OWN, VARIABLES, render
+from canaryd.model.query import VARIABLES, render, stand_ins
 from canaryd.model.question import Failed, Question
 from canaryd.model.template import QueryTemplate, TemplateKind
 from canaryd.ports import Clock, MetricsServers, Writer
@@ -175,12 +175,5 @@ class Acceptance:
 def trials(template: QueryTemplate) -> list[str]:
     """The query with harmless values; several where it cannot be known what a value should be."""
     values = {**dict.fromkeys(VARIABLES, ANY), "interval": "1m", "weight": "0"}
-    given = {name: value for name, value in template.arguments.items() if value is not None}
-    rendered = [
-        render(
-            template.query,
-            values | {OWN + name: given.get(name, guess) for name in template.arguments},
-        )
-        for guess in GUESSES
-    ]
-    return list(dict.fromkeys(rendered))
+    found = stand_ins(template.arguments, GUESSES)
+    return list(dict.fromkeys(render(template.query, values | own) for own in found))

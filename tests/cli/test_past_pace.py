@@ -58,6 +58,17 @@ def test_backtest_replays_tiles_of_that_length(tmp_path: Path, scrape: float) ->
     assert not any("10x" in one and "never caught" in one for one in told.splitlines())
 
 
+@pytest.mark.parametrize(("every", "scrape"), [("7s", 5), ("10s", 17), ("35s", 5)])
+def test_spans_that_do_not_divide_an_hour_lose_nothing(
+    tmp_path: Path, every: str, scrape: float
+) -> None:
+    with past_server(scrape=scrape) as server:
+        told = backtest(tmp_path, server, *ERRORS, evaluateEvery=every)
+    assert "on 3 pods" in told
+    assert re.search(r"10x +([0-9]+) of +\1 ", told)
+    assert "left out" not in told
+
+
 def test_where_no_gate_counts_errors_no_fault_is_said_to_go_uncaught(tmp_path: Path) -> None:
     with past_server(timed=True) as server:
         told = backtest(tmp_path, server, SLOW)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import inf
+from random import Random
 from typing import Any
 
 import pytest
@@ -59,6 +60,19 @@ def test_the_canary_has_its_weight_of_the_requests(weight: int, pods: int) -> No
     assert mine / (mine + others) == pytest.approx(weight / 100, abs=0.002)
     # One side has all that it had, and the pods that come nearest to the weight waste little.
     assert mine + others >= 1e6
+
+
+def test_a_quiet_service_gives_the_canary_no_more_than_its_weight() -> None:
+    """Also in spans in which the other side has no request at all."""
+    source = Random(3)
+    columns = [
+        column(number, a=float(source.random() < 0.5), b=float(source.random() < 0.5))
+        for number in range(1, 4000)
+    ]
+    played = play(columns, "b")
+    made = [tile(played, 10) for _ in columns]
+    mine, others = (sum(requests(each, canary=side) for each in made) for side in (True, False))
+    assert mine / (mine + others) == pytest.approx(0.1, abs=0.02)
 
 
 def test_more_pods_join_the_canary_with_its_weight_and_none_goes_back() -> None:

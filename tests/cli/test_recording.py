@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from canaryd.cli.chance import arrivals, drawn
-from canaryd.cli.recording import failing_share, pods, recorded
+from canaryd.cli.recording import failing_share, pods, recorded, usual_load
 from canaryd.model.gates import GRPC_GOOD
 from canaryd.model.past import Column
 from canaryd.model.tile import Row
@@ -31,6 +31,21 @@ def test_the_workload_that_served_is_followed_over_a_swap() -> None:
     swapped = Column(NOON + 2 * WINDOW, (Row("v2", "x", 9, "200"), Row("v1", "a", 1, "200")))
     recording = recorded([column(1, a=5), swapped], ("v1", "v2"), WINDOW)
     assert [(row.workload, row.count) for row in recording.columns[1].rows] == [("v1", 9)]
+
+
+@pytest.mark.parametrize("slots", [("v1", "v2"), ("v2", "v1")])
+def test_without_a_request_the_one_that_served_is_still_the_one(slots: tuple[str, ...]) -> None:
+    def columns(count: float) -> list[Column]:
+        rows = (Row("v2", "x", count, "200"), Row("v2", "y", count, "200"), Row("v1", "a", 0.0))
+        return [Column(NOON + number * WINDOW, rows) for number in range(3)]
+
+    quiet = [*columns(0.0)[:1], *columns(3.0)[1:2], *columns(0.0)[2:]]
+    recording = recorded(quiet, slots, WINDOW)
+    assert [pods([each]) for each in recording.columns] == [("x", "y")] * 3
+
+
+def test_how_much_a_pod_gets_is_its_mean_while_it_was_there() -> None:
+    assert usual_load([column(1, a=4, b=2), column(2, a=6)]) == {"a": 5, "b": 2}
 
 
 def test_shares_and_chances_are_what_they_say() -> None:

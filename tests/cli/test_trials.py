@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from canaryd.cli.report import false_alarms
 from canaryd.cli.trials import apart, healthy, upper_bound
 from canaryd.decide.trial import Outcome
 
@@ -34,6 +36,15 @@ def test_releases_that_overlap_tell_once() -> None:
 def test_the_bound_of_releases_that_overlap_is_wider() -> None:
     outcomes = [outcome(15)] * 50
     assert healthy(outcomes, told=25).upper > healthy(outcomes, told=50).upper
+
+
+def test_healthy_releases_that_did_not_end_are_told_with_their_reason() -> None:
+    held = replace(outcome(9), finished=False, held="Environment")
+    short = replace(outcome(9), finished=False)
+    told = list(false_alarms(healthy([outcome(5), held, held, short], told=4)))
+    assert "  2 did not come to their end: held for Environment" in told
+    assert any(line.startswith("  1 did not come to their end in time") for line in told)
+    assert not any("did not" in line for line in false_alarms(healthy([outcome(5)], told=1)))
 
 
 def test_without_a_release_nothing_is_known() -> None:

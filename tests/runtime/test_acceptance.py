@@ -145,6 +145,21 @@ async def test_an_argument_without_a_value_may_be_a_duration_or_a_number(
     assert world.conditions == [("True", "Accepted")]
 
 
+class Picky(Parser):
+    """Takes a metric's name and a duration, each in its own place."""
+
+    def __init__(self) -> None:
+        super().__init__("sum(1", "[x]", "[1]")
+
+
+async def test_arguments_without_values_may_each_be_something_else() -> None:
+    world = World(Picky())
+    args = [{"name": "queue"}, {"name": "window"}]
+    world.apply(query="sum({{ variables.queue }}[{{ variables.window }}])", args=args)
+    await world.sweeps()
+    assert world.conditions == [("True", "Accepted")]
+
+
 async def test_arguments_with_a_value_are_tried_with_it() -> None:
     world = World()
     world.apply(
