@@ -37,8 +37,8 @@ class StepModel(WireModel):
     at_most: Duration | None = Field(
         default=None,
         description="The most stay while compare and objective cannot tell; not shorter than for."
-        " After it the rollout goes on as inconclusive, unless there is evidence against the"
-        f" canary. A duration of {DURATION_BOUNDS}."
+        " After it, and three evaluations at least, the rollout goes on as inconclusive, unless"
+        f" there is evidence against the canary. A duration of {DURATION_BOUNDS}."
         " Default: 5 times analysis.interval, at least 5m and never shorter than for.",
     )
     approval: bool = Field(
