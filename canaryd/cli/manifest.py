@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isinf
 from typing import Any, TextIO, cast
 
 import yaml
@@ -105,9 +105,16 @@ class _Loader(yaml.SafeLoader):
             raise _no_value(node) from error
         if isinstance(made, int) and made.bit_length() > LONGEST:
             raise _no_value(node)
-        if isinstance(made, float) and made.is_integer() and abs(made) < EXACT:
-            return int(made)  # 1e1 is ten
+        if isinstance(made, float):
+            return _as_kubectl_reads(made, str(node.value))
         return made
+
+
+def _as_kubectl_reads(number: float, written: str) -> float | int | str:
+    """1e1 is ten, and 1e999, which no float can hold, is text."""
+    if isinf(number) and "inf" not in written.lower():
+        return written
+    return int(number) if number.is_integer() and abs(number) < EXACT else number
 
 
 _Loader.yaml_implicit_resolvers = {
