@@ -145,7 +145,7 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     left = most_stay(draft, step) - step.elapsed(draft.now)
     if undecided and left > timedelta():
         return (draft.wake(draft.now + left) if step.running_since else draft), False
-    if not undecided and not any(rests_on_counts(each, step.weight) for each in every):
+    if not undecided and not any(passed_by_counts(each, step.weight) for each in every):
         return draft, True
     if lags_behind(draft) or not heard(draft, sure(step.live_since)):
         return draft, False
@@ -166,7 +166,7 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     return draft.change(gates=gates), True
 
 
-def rests_on_counts(concluded: Conclusion, weight: Weight) -> bool:
+def passed_by_counts(concluded: Conclusion, weight: Weight) -> bool:
     """Whether this gate passed by what was counted: not where nothing is, or nothing to compare."""
     return concluded.gate.missing is None and not peerless(concluded.rule, weight)
 

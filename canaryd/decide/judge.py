@@ -22,7 +22,14 @@ from canaryd.decide.gates import (
     take_in_tiles,
 )
 from canaryd.decide.moves import roll_back
-from canaryd.decide.ruling import PROVEN, UNCOUNTED, Ruling, most_failed, uncountable
+from canaryd.decide.ruling import (
+    PROVEN,
+    UNCOUNTED,
+    Ruling,
+    most_failed,
+    rests_on_counts,
+    uncountable,
+)
 from canaryd.decide.share import traffic_follows
 from canaryd.model.answered import Answered
 from canaryd.model.evidence import Refused
@@ -145,9 +152,11 @@ def weighed(draft: Draft, concluded: Conclusion) -> Draft:
 
 def uncounted(draft: Draft) -> Draft:
     """Hold while the counts cannot be told apart, or used, or are of a time to come."""
-    if (later := ahead(draft)) is not None:
+    gates, weight = draft.snap.spec.analysis.evidence.gates, sure(draft.status.step).weight
+    rests = rests_on_counts(gates, weight)
+    if rests and (later := ahead(draft)) is not None:
         draft = draft.hold(HoldReason.METRICS_UNAVAILABLE, later)
-    told = uncountable(sure(draft.status.evidence))
+    told = uncountable(sure(draft.status.evidence), rests=rests)
     if told is None:
         return draft
     reason, refused = told

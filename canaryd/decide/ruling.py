@@ -5,6 +5,7 @@ A rollout may be held for more reasons, which are about the world around it; tho
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import assert_never
@@ -129,16 +130,21 @@ def refused_last(evidence: Evidence) -> Refused | None:
     return last if last is not None and last.at == evidence.counted_until else None
 
 
-def uncountable(evidence: Evidence) -> tuple[HoldReason, Refused] | None:
+def rests_on_counts(rules: Iterable[EvidenceGate], weight: Weight) -> bool:
+    """Whether any gate looks at counts: at 100 % there is nothing to compare with."""
+    return not all(peerless(rule, weight) for rule in rules)
+
+
+def uncountable(evidence: Evidence, *, rests: bool) -> tuple[HoldReason, Refused] | None:
     """Why the latest counts belong to nobody, or so many in a row could not be used, if so.
 
-    One refused tile, or two, are just left out.
+    One refused tile, or two, are just left out; where nothing `rests` on counts, so are more.
     """
     last = refused_last(evidence)
     if last is None:
         return None
     reason = UNCOUNTED.get(last.reason)
-    if reason is None and last.since is not None:
+    if reason is None and rests and last.since is not None:
         in_a_row = (last.at - last.since) // evidence.window
         reason = HoldReason.METRICS_UNAVAILABLE if in_a_row >= UNREAD_TILES else None
     return None if reason is None else (reason, last)

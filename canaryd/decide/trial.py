@@ -20,8 +20,8 @@ from canaryd.decide.ruling import (
     longest_stay,
     most_failed,
     nothing_came,
-    peerless,
     refused_last,
+    rests_on_counts,
     rule_on,
     uncountable,
 )
@@ -190,7 +190,7 @@ def holds(course: Course, walk: _Walk, ruled: Iterable[Ruling], scales: Scales) 
     found = {HELD[ruling] for ruling in ruled if ruling in HELD}
     if nothing_came(walk.evidence, scales.background, course.patience):
         found.add(HoldReason.NO_CANARY_DATA)
-    untold = uncountable(walk.evidence)
+    untold = uncountable(walk.evidence, rests=rests(course, walk))
     return found if untold is None else found | {untold[0]}
 
 
@@ -206,9 +206,12 @@ def over(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) ->
 
 def blind(course: Course, walk: _Walk) -> bool:
     """Whether the latest counts, on which a gate rests, could not be used."""
-    weight = course.steps[walk.index].weight
-    rests = not all(peerless(rule, weight) for rule in course.rules.gates)
-    return rests and refused_last(walk.evidence) is not None
+    return rests(course, walk) and refused_last(walk.evidence) is not None
+
+
+def rests(course: Course, walk: _Walk) -> bool:
+    """Whether any gate looks at counts in the running step."""
+    return rests_on_counts(course.rules.gates, course.steps[walk.index].weight)
 
 
 def go_on(course: Course, walk: _Walk, ruled: Iterable[Ruling], now: datetime) -> _Walk:

@@ -15,7 +15,7 @@ from canaryd.model.spec import MissingPolicy, Otherwise
 from canaryd.model.status import HoldReason, Phase
 from canaryd.model.tile import Tile
 from tests.decide.build import V2, held, sec, steps
-from tests.decide.counted import ERRORS, NAMES, a_tile, after, following, judged_by, weighed
+from tests.decide.counted import ERRORS, NAMES, SLO, a_tile, after, following, judged_by, weighed
 
 SOON = MissingPolicy(timedelta(minutes=2), Otherwise.ROLL_BACK)
 ON = MissingPolicy(timedelta(minutes=2), Otherwise.ADVANCE)
@@ -76,6 +76,14 @@ def test_a_span_or_two_that_cannot_be_used_hold_nothing() -> None:
     snap = weighed(gates=(ERRORS,))
     _, snap = walked(snap, lambda n: partial(n) if n in {4, 5} else a_tile(n), tiles=7)
     assert snap.status.hold is None
+
+
+def test_where_nothing_is_compared_any_more_counts_are_not_needed() -> None:
+    """At 100 % a comparison rests on nothing; an objective still does."""
+    unread = tuple(a_tile(number, reservation=AWAY) for number in range(5))
+    assert held(decide(weighed(*unread, index=2), after(51))) is None
+    promised = weighed(*unread, gates=(ERRORS, SLO), index=2)
+    assert held(decide(promised, after(51))) is HoldReason.METRICS_UNAVAILABLE
 
 
 @pytest.mark.parametrize("one_in", [3, 8, 1000])
