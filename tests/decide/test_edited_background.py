@@ -91,10 +91,12 @@ def test_an_answer_to_the_gates_from_before_the_edit_is_not_taken_for_one_to_the
 
 def test_no_release_is_rolled_back_on_an_edge_of_which_nothing_is_known() -> None:
     snap = edited(known(SLOW), LATER)
+    holds: list[HoldReason | None] = []
     for number in range(6):
         tile = a_tile(number, canary=(1, 100))
         rows = (*timings(V2, NEW_POD, 25, 100, 250), *timings(V1, OLD_POD, 9, 900, 250))
         tile = replace(tile, rows=(*tile.rows, *rows))
         snap = replace(snap, counting=replace(snap.counting, tiles=(tile,)))
         decision, snap = following(snap, after(10 * number + 11))
-    assert held(decision) is HoldReason.DISPERSION_UNKNOWN
+        holds.append(held(decision))
+    assert holds[-1] is HoldReason.DISPERSION_UNKNOWN
