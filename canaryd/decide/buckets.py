@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from canaryd.decide.narrate import number
-from canaryd.model.gates import Compare, EvidenceGate, Objective
+from canaryd.model.evidence import GateEvidence
+from canaryd.model.gates import Compare, Counted, EvidenceGate, Objective
+from canaryd.model.tile import Tile
 
 
 def absent(rules: Iterable[EvidenceGate], there: Iterable[float]) -> tuple[str, float] | None:
@@ -44,3 +47,19 @@ def named_edges(gates: Iterable[EvidenceGate]) -> tuple[float, ...]:
     """The latency edges that objectives name."""
     named = {gate.edge for gate in gates if isinstance(gate, Objective)}
     return tuple(sorted(edge for edge in named if edge is not None))
+
+
+def judgeable(gate: GateEvidence, rule: EvidenceGate, tile: Tile, canary: str) -> GateEvidence:
+    """The gate, and why it can look at nothing, if so; one of several edges may be missing.
+
+    An objective is about the canary, whether or not the primary's requests are timed.
+    """
+    if gate.counted is not Counted.LATENCY:
+        return gate
+    elsewhere = bool(tile.untimed_of) and canary not in tile.untimed_of
+    if tile.untimed and not (isinstance(rule, Objective) and elsewhere):
+        return replace(gate, unjudged=tile.untimed)
+    if not gate.strands or any(strand.edge not in tile.lacking for strand in gate.strands):
+        return replace(gate, unjudged=None)
+    edge = gate.strands[-1].edge or 0.0
+    return replace(gate, unjudged=no_such_edge(edge, tile.buckets))

@@ -24,12 +24,11 @@ from canaryd.decide.gates import (
 from canaryd.decide.judge import (
     judge,
     look,
-    miss,
     policy_for,
     probe,
     relevant,
     satisfied,
-    since_refused,
+    unusable,
 )
 from canaryd.decide.moves import enter, largest_step, roll_back
 from canaryd.decide.ruling import Ruling, longest_stay, peerless, refused_last
@@ -156,7 +155,7 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
     unread = refused_last(sure(draft.status.evidence))
     if unread is not None:
-        draft = miss(draft, say.refused(unread), since_refused(draft, unread))
+        draft = unusable(draft, say.refused(unread), unread)
         if not draft.running or draft.holds:
             return draft, False
     words = {each.rule.name: inconclusive(draft, each) for each in undecided}

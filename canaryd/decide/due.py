@@ -43,5 +43,5 @@ def ahead(draft: Draft) -> str | None:
     return (
         f"what was counted ends {left} after the metrics server's present time: its clock was set "
         "back, or another server is asked now; nothing is counted twice, so that canaryd waits for "
-        "that time (canaryd retry begins anew at once)"
+        "that time; canaryd abort and then retry begin anew at once"
     )

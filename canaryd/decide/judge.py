@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import assert_never
 
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.draft import Draft, sure
-from canaryd.decide.due import ahead
+from canaryd.decide.due import ahead, lags_behind
 from canaryd.decide.gates import (
     MISSING,
     SILENT,
@@ -25,6 +25,7 @@ from canaryd.decide.moves import roll_back
 from canaryd.decide.ruling import (
     PROVEN,
     UNCOUNTED,
+    UNREAD_TILES,
     Ruling,
     most_failed,
     rests_on_counts,
@@ -161,17 +162,25 @@ def uncounted(draft: Draft) -> Draft:
         return draft
     reason, refused = told
     message = refused.message if refused.reason in UNCOUNTED else say.refused(refused)
-    return miss(draft, message, since_refused(draft, refused, reason))
+    return unusable(draft, message, refused, reason)
 
 
-def since_refused(
-    draft: Draft, refused: Refused, reason: HoldReason = HoldReason.METRICS_UNAVAILABLE
-) -> Missing:
-    """Since when without a break nothing that was counted could be used, on our clock."""
-    live_since = sure(draft.status.step).live_since or draft.now
-    skew = draft.snap.counting.skew or timedelta()
-    since = draft.now if refused.since is None else refused.since - skew
-    return Missing(reason, min(max(since, live_since), draft.now))
+def unusable(
+    draft: Draft,
+    message: str,
+    refused: Refused,
+    reason: HoldReason = HoldReason.METRICS_UNAVAILABLE,
+) -> Draft:
+    """Hold for counts that cannot be used, until the policy for it says otherwise.
+
+    Its time is that of the tiles which were looked at: what nobody has read yet, after a restart or
+    an outage, may be well.
+    """
+    policy, window = policy_for(draft, reason), sure(draft.status.evidence).window
+    least = UNREAD_TILES * window  # one tile is no outage
+    if policy is None or refused.lasted < max(policy.after, least) or lags_behind(draft):
+        return draft.hold(reason, message)
+    return overdue(draft, message, reason, policy)
 
 
 def count_failure(draft: Draft) -> Draft:
@@ -207,10 +216,21 @@ def miss(draft: Draft, message: str, missing: Missing) -> Draft:
     due = missing.since + policy.after
     if draft.now < due:
         return draft.hold(missing.reason, message).wake(due)
-    if policy.then is Otherwise.ROLL_BACK:
-        why = f"{message}, for more than {narrate.span(policy.after)}"
-        return roll_back(draft, missing.reason.value, narrate.rolled_back(draft, why))
-    return draft
+    return overdue(draft, message, missing.reason, policy)
+
+
+def overdue(draft: Draft, message: str, reason: HoldReason, policy: MissingPolicy) -> Draft:
+    """What the policy says when something has been missing for longer than it waits."""
+    match policy.then:
+        case Otherwise.HOLD:
+            return draft.hold(reason, message)
+        case Otherwise.ROLL_BACK:
+            why = f"{message}, for more than {narrate.span(policy.after)}"
+            return roll_back(draft, reason.value, narrate.rolled_back(draft, why))
+        case Otherwise.ADVANCE:
+            return draft
+        case _:
+            assert_never(policy.then)
 
 
 def policy_for(draft: Draft, reason: HoldReason) -> MissingPolicy | None:

@@ -115,7 +115,7 @@ def nothing_came(evidence: Evidence, background: Background | None, patience: ti
 
     Where the primary got nothing either, the last hour says what is usual: seldom is not never.
     """
-    if evidence.empty < EMPTY_TILES:
+    if evidence.empty < EMPTY_TILES or unread(evidence):
         return False
     silent = evidence.empty * evidence.window
     expected = evidence.expected
@@ -144,10 +144,15 @@ def uncountable(evidence: Evidence, *, rests: bool) -> tuple[HoldReason, Refused
     if last is None:
         return None
     reason = UNCOUNTED.get(last.reason)
-    if reason is None and rests and last.since is not None:
-        in_a_row = (last.at - last.since) // evidence.window
-        reason = HoldReason.METRICS_UNAVAILABLE if in_a_row >= UNREAD_TILES else None
+    if reason is None and rests and unread(evidence):
+        reason = HoldReason.METRICS_UNAVAILABLE
     return None if reason is None else (reason, last)
+
+
+def unread(evidence: Evidence) -> bool:
+    """Whether so many tiles in a row could not be used that nobody knows how the canary does."""
+    last = refused_last(evidence)
+    return last is not None and last.lasted >= UNREAD_TILES * evidence.window
 
 
 def longest_stay(most: timedelta, window: timedelta) -> timedelta:

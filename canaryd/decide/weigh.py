@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from canaryd.decide.background import telling
-from canaryd.decide.buckets import no_such_edge
+from canaryd.decide.buckets import judgeable
 from canaryd.decide.evidence import BETTER, WORSE
 from canaryd.decide.strands import enter_strand, new_strand, tally, terms, weigh_strand
 from canaryd.decide.tiles import Counts, Frame, Refusal, Uncounted, read
@@ -157,14 +157,16 @@ def take_one(evidence: Evidence, tile: Tile, scales: Scales) -> Evidence:
         evidence = refuse(evidence, tile, refusal)
     if counts is None:  # a row of failing tiles does not go on; nobody knows whether it was empty
         failing = evidence.failing if evidence.failing >= ENOUGH_FAILING else 0
-        return replace(evidence, failing=failing)
+        since = evidence.empty_since and evidence.empty_since + evidence.window
+        return replace(evidence, failing=failing, empty_since=since)
     evidence = count_failing(evidence, tile, counts)
     evidence = count_share(evidence, tile, counts, scales)
     if refusal is not None:
         return evidence
+    canary = scales.frame.canary
     step_live = scales.live_since is not None and tile.start >= scales.live_since + tile.skew
     gates = tuple(
-        weigh(judgeable(gate, tile), rule, tile, counts, scales, for_it=step_live)
+        weigh(judgeable(gate, rule, tile, canary), rule, tile, counts, scales, for_it=step_live)
         for gate, rule in zip(evidence.gates, scales.rules.gates, strict=True)
     )
     return replace(evidence, gates=gates, tiles=evidence.tiles + 1)
@@ -191,18 +193,6 @@ def unwatched(evidence: Evidence, tile: Tile, counts: Counts, scales: Scales) ->
         message = f"{scales.frame.canary} had requests, and no pod of {primary} was scraped"
         return Refusal(Uncounted.UNWATCHED, message)
     return None
-
-
-def judgeable(gate: GateEvidence, tile: Tile) -> GateEvidence:
-    """The gate, and why it can look at nothing, if so; one of several edges may be missing."""
-    if gate.counted is not Counted.LATENCY:
-        return gate
-    if tile.untimed:
-        return replace(gate, unjudged=tile.untimed)
-    if not gate.strands or any(strand.edge not in tile.lacking for strand in gate.strands):
-        return replace(gate, unjudged=None)
-    edge = gate.strands[-1].edge or 0.0
-    return replace(gate, unjudged=no_such_edge(edge, tile.buckets))
 
 
 def refuse(evidence: Evidence, tile: Tile, refusal: Refusal) -> Evidence:

@@ -107,6 +107,11 @@ class Refused:
     since: datetime | None = None
     """None: a status from before it was written."""
 
+    @property
+    def lasted(self) -> timedelta:
+        """How long the row is, as far as it is known."""
+        return timedelta() if self.since is None else self.at - self.since
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

@@ -89,12 +89,12 @@ def stand_ins(
 ) -> Iterator[dict[str, str]]:
     """Values for a template's own variables, those without one guessed in all combinations.
 
-    A query is right if it is for any of them. More than a few are guessed alike.
+    A query is right if it is for any of them. All alike come first; more than a few are only that.
     """
     fixed = {OWN + name: value for name, value in arguments.items() if value is not None}
     free = [OWN + name for name, value in arguments.items() if value is None]
+    yield from (fixed | dict.fromkeys(free, guess) for guess in guesses)
     if len(free) > MOST_GUESSED:
-        yield from (fixed | dict.fromkeys(free, guess) for guess in guesses)
         return
     for values in product(guesses, repeat=len(free)):
         yield fixed | dict(zip(free, values, strict=True))

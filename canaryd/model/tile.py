@@ -66,6 +66,8 @@ class Tile:
     skew: timedelta = timedelta()
     reservation: str = ""
     untimed: str = ""
+    untimed_of: tuple[str, ...] = ()
+    """Whose requests; none: nobody's were."""
     lacking: tuple[float, ...] = ()
     buckets: tuple[float, ...] = ()
     reporter: Reporter | None = None

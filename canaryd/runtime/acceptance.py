@@ -31,6 +31,8 @@ LONGEST_PAUSE = timedelta(minutes=10)
 """How soon a server that gave no answer is asked again; twice as late each time."""
 ANY = "x"
 """Stands for the name of anything: no series has it."""
+MOST_TRIED = 30
+"""So many queries may a template without values cost."""
 GUESSES = ("1m", "1", ANY)
 """What an argument without a value may be in the query: a duration, a number or a name."""
 
@@ -176,4 +178,5 @@ def trials(template: QueryTemplate) -> list[str]:
     """The query with harmless values; several where it cannot be known what a value should be."""
     values = {**dict.fromkeys(VARIABLES, ANY), "interval": "1m", "weight": "0"}
     found = stand_ins(template.arguments, GUESSES)
-    return list(dict.fromkeys(render(template.query, values | own) for own in found))
+    rendered = dict.fromkeys(render(template.query, values | own) for own in found)
+    return list(rendered)[:MOST_TRIED]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from canaryd.model.names import Key
 
@@ -34,6 +34,12 @@ class Agenda:
         if len(self._heap) > 2 * len(self._at) + _SLACK:
             self._heap = [(due, name) for name, due in self._at.items()]
             heapq.heapify(self._heap)
+
+    def shift(self, by: timedelta) -> None:
+        """Move all deadlines, as the clock was moved by so much."""
+        self._at = {key: at + by for key, at in self._at.items()}
+        self._heap = [(at, key) for key, at in self._at.items()]
+        heapq.heapify(self._heap)
 
     def first(self) -> datetime | None:
         """The earliest deadline; None when there is none."""

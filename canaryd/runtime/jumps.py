@@ -16,6 +16,8 @@ class Jumps:
         self._clock = clock
         self._least = least
         self._ahead = self._wall_ahead()
+        self.seen = 0
+        """How often it was set."""
 
     def look(self) -> timedelta:
         """How far it was set forward, negative: back; zero where it was not."""
@@ -23,6 +25,7 @@ class Jumps:
         if abs(by) < self._least:
             return NONE
         self._ahead = self._wall_ahead()
+        self.seen += 1
         return by
 
     def _wall_ahead(self) -> float:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import Enum
 
+from canaryd.model.answered import Answered
 from canaryd.model.decision import Count
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, PastQuestion, TileQuestion
@@ -16,6 +17,11 @@ from canaryd.runtime.store import Store
 
 RETRY = timedelta(seconds=10)
 """How soon a question that failed is asked again."""
+GIVES_UP = 3
+"""So often is a tile asked for whose answer cannot be read, since another server may answer better;
+the next ones once, until one can."""
+TOGETHER = 16
+"""Of tiles that came late so many are decided on together."""
 SHORTEST = timedelta(milliseconds=100)
 """The shortest scrape interval that is believed."""
 FAR_OFF = datetime.max.replace(tzinfo=UTC)
@@ -76,6 +82,19 @@ class Line:
         """When the tile that is asked for next is complete, on our clock."""
         begins = self.following or FAR_OFF
         return begins if begins is FAR_OFF else begins + self.count.every + self.lag - skew
+
+    def asks_again(self, failed: Failed) -> bool:
+        """Whether a tile that was not told is asked for again; else it counts for nothing."""
+        self.unusable += failed.answered is Answered.NO_DATA
+        return failed.answered is not Answered.NO_DATA or self.unusable < GIVES_UP
+
+    def heard(self, waiting: int, time: datetime) -> bool:
+        """Whether a tile is worth a decision, after so many that wait, at the server's time.
+
+        While the past is caught up with, not every one has its own.
+        """
+        late = self.due_at(timedelta()) <= time
+        return not late or waiting % TOGETHER == TOGETHER - 1
 
     def question(self, end: datetime) -> TileQuestion:
         """Ask for the tile that ends then, on the server's clock."""

@@ -74,6 +74,10 @@ class Past:
             tasks.create_task(self._run(skew))
         self.wake_when_due()
 
+    def shift(self, by: timedelta) -> None:
+        """Our clock was set by so much: nothing waits for longer, or less, for that."""
+        self._agenda.shift(by)
+
     def wake_when_due(self) -> None:
         """Have `start` called when there is something to ask, unless it is being asked."""
         first = self._agenda.first()

@@ -14,7 +14,6 @@ from math import inf
 
 import structlog
 
-from canaryd.model.answered import Answered
 from canaryd.model.decision import Count
 from canaryd.model.gates import MetricsServer
 from canaryd.model.names import Key
@@ -41,11 +40,6 @@ STEADY = timedelta(milliseconds=250)
 """A server's clock that moved by less has not moved."""
 MOST_TILES = 720
 """So many tiles may wait for a decision."""
-TOGETHER = 16
-"""Of tiles that came late so many are decided on together."""
-GIVES_UP = 3
-"""So often is a tile asked for whose answer cannot be read, since another server may answer better;
-the next ones once, until one can."""
 
 
 class Station:
@@ -178,11 +172,12 @@ class Station:
     # the time
 
     def _follow_the_clock(self) -> None:
-        """Where ours was set the server's was not: else tiles of a time to come would be asked for.
-
-        The server is asked for its time soon all the same.
-        """
-        if (by := self._jumps.look()) and self._skew is not None:
+        """Where ours was set the server's was not, which is asked for its time all the same."""
+        if not (by := self._jumps.look()):
+            return
+        self._scrapes.shift(by)
+        self._past.shift(by)
+        if self._skew is not None:
             self._skew -= by
             self._time_at = self._clock.monotonic()
             self._agree(tuple(self._lines.values()))
@@ -197,15 +192,20 @@ class Station:
 
     async def _learn(self, line: Line) -> None:
         """Ask what time it is there, and how often this Canary's workloads are scraped."""
-        metrics = await reach(self._servers, self._server)
+        jumps, metrics = self._jumps.seen, await reach(self._servers, self._server)
         sample = line.question(self._clock.now() + (self._skew or timedelta()))
         told = metrics if isinstance(metrics, Failed) else await metrics.time(sample)
+        self._follow_the_clock()
         now = self._clock.now()
         wanted = self._lines.get(line.key) is line
-        if isinstance(told, Failed):
-            self._time_at = self._clock.monotonic() + RETRY.total_seconds()
+        mixed = jumps != self._jumps.seen
+        if mixed or isinstance(told, Failed):
+            self._time_at = self._clock.monotonic() + (0 if mixed else RETRY.total_seconds())
             if wanted:
-                self._scrapes.set(line.key, now + TIME)
+                self._scrapes.set(line.key, now if mixed else now + TIME)
+        if mixed:  # the answer is of two times
+            return
+        if isinstance(told, Failed):
             for each in self._lines.values():
                 each.tell(Kind.TIME, told, now=now, store=self._store)
             return
@@ -276,8 +276,7 @@ class Station:
         now = self._clock.now()
         if isinstance(answer, Failed):
             line.tell(Kind.TILES, answer, now=now, store=self._store)
-            line.unusable += answer.answered is Answered.NO_DATA
-            if answer.answered is not Answered.NO_DATA or line.unusable < GIVES_UP:
+            if line.asks_again(answer):
                 self._postpone(line)
                 return
             start = question.end - question.window
@@ -293,8 +292,7 @@ class Station:
         line.asked, line.retry_at, line.following = False, None, question.end
         tile = replace(line.seam.join(answer), scrape=line.pace, reporter=question.reporter)
         line.attendance.note(tile)
-        # While the past is caught up with, not every tile is worth a decision of its own.
-        together = len(self._store.counting(line.key).tiles) % TOGETHER == TOGETHER - 1
-        late = self._skew is not None and line.due_at(self._skew) <= now
-        self._store.put_tile(line.key, tile, heard=together or not late)
+        waiting = len(self._store.counting(line.key).tiles)
+        heard = self._skew is None or line.heard(waiting, now + self._skew)
+        self._store.put_tile(line.key, tile, heard=heard)
         self._schedule(line)

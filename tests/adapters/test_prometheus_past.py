@@ -7,6 +7,7 @@ from datetime import timedelta
 import promql_parser
 import pytest
 
+from canaryd.adapters.clock import SystemClock
 from canaryd.model.answered import Answered
 from canaryd.model.gates import Reporter
 from canaryd.model.names import Key
@@ -239,7 +240,7 @@ async def test_the_scrape_interval_is_the_usual_step_between_samples(
 ) -> None:
     one = {"metric": {**LABELS, "odd": 'a"b\\'}, "value": [NOW, "5"]}
     script = (
-        scalar(str(NOW)),
+        scalar(str(SystemClock().now().timestamp())),
         json({"status": "success", "data": {"resultType": "vector", "result": [one]}}),
         matrix(*([stamp, "1"] for stamp in stamps)),
     )

@@ -16,7 +16,7 @@ from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import Tile
 from canaryd.runtime.station import MOST_TILES
 from tests.runtime.counting import AWAY, COUNT, TEN, World, a_world, at
-from tests.runtime.fakes import KEY, Metrics, Servers
+from tests.runtime.fakes import KEY, HandClock, Metrics, Servers
 
 
 async def test_after_an_outage_the_missing_tiles_come_with_their_own_bounds_oldest_first() -> None:
@@ -163,6 +163,47 @@ async def test_where_our_clock_is_set_no_tile_of_a_time_to_come_is_asked_for(jum
         skew = world.known.counting(KEY).skew
         assert skew is not None
         assert abs(skew.total_seconds() + jump) < 1
+
+
+class Slow(Metrics):
+    """Our clock is set while it tells its time, once: what is told then is of two times."""
+
+    clocks: list[HandClock]
+    jump = 0.0
+
+    @override
+    async def time(self, sample: TileQuestion) -> ServerTime | Failed:
+        told = await super().time(sample)
+        while self.clocks:
+            self.clocks.pop().set_back(-self.jump)
+            self.skew = timedelta(seconds=-self.jump)
+        return told
+
+
+@pytest.mark.parametrize("jump", [-60.0, 60.0])
+async def test_a_clock_that_is_set_while_the_server_tells_its_time_is_noticed(jump: float) -> None:
+    metrics = Slow()
+    metrics.jump, metrics.clocks = jump, []
+    async with a_world(metrics) as world:
+        world.want()
+        await world.until(58)
+        metrics.clocks.append(world.clock)
+        await world.until(64)
+        assert not metrics.clocks
+        skew = world.known.counting(KEY).skew
+        assert skew is not None
+        assert abs(skew.total_seconds() + jump) < 1
+
+
+async def test_the_past_is_asked_for_again_in_time_though_our_clock_was_set_back() -> None:
+    async with a_world() as world:
+        world.metrics.trouble = AWAY
+        world.want(replace(COUNT, since=None, background=True))
+        await world.until(5)
+        world.clock.set_back(3600)
+        world.metrics.trouble, world.metrics.skew = None, timedelta(hours=1)
+        await world.until(60)
+        assert world.metrics.looked_back
 
 
 async def test_what_an_outage_left_behind_is_decided_on_together() -> None:

@@ -12,7 +12,7 @@ from canaryd.model.answered import Answered
 from canaryd.model.names import Key
 from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import Tile
-from canaryd.runtime.station import GIVES_UP
+from canaryd.runtime.line import GIVES_UP
 from tests.runtime.counting import COUNT, TEN, World, a_world, at
 from tests.runtime.fakes import KEY, Metrics
 

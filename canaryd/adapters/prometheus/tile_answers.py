@@ -195,6 +195,7 @@ def tile_of(
     if not closely and (found.shifted or not _certain(known, rows, pods)):
         return None
     lost = _lost_of(found, known.values())
+    why, whose = _untimed(asked, rows)
     return Tile(
         start=asked.end - asked.window,
         end=asked.end,
@@ -203,7 +204,8 @@ def tile_of(
         pods=tuple(sorted(pods, key=lambda pod: (pod.workload, pod.pod))),
         skew=time.skew,
         reservation=found.reservation,
-        untimed=untimed or _untimed(asked, rows),
+        untimed=untimed or why,
+        untimed_of=() if untimed else whose,
         lacking=_lacking(asked, rows),
     )
 
@@ -273,10 +275,10 @@ def _certain(known: Mapping[str, Seen], rows: Iterable[Row], pods: Iterable[Pres
     )
 
 
-def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:
+def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> tuple[str, tuple[str, ...]]:
     """Say whose requests are counted and not timed, where their times are asked for."""
     if asked.edges == ():
-        return ""
+        return "", ()
     counted: dict[str, float] = {}
     timed: set[str] = set()
     for row in rows:
@@ -286,8 +288,8 @@ def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> str:
             timed.add(row.workload)
     missing = sorted(name for name, count in counted.items() if count and name not in timed)
     if not missing:
-        return ""
-    return f"of {missing[0]} {UNTIMED}" if timed else UNTIMED
+        return "", ()
+    return (f"of {missing[0]} {UNTIMED}", tuple(missing)) if timed else (UNTIMED, ())
 
 
 def _lacking(asked: TileQuestion, rows: Iterable[Row]) -> tuple[float, ...]:
