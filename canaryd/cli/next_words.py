@@ -10,7 +10,7 @@ from canaryd.cli.standing import problem, rests_rejected, unseen
 from canaryd.cli.words import clock_time, whole
 from canaryd.decide.guards import LOSSES_ALLOWED
 from canaryd.decide.narrate import span, step_name
-from canaryd.decide.ruling import longest_stay
+from canaryd.decide.ruling import most_stay
 from canaryd.model.names import Key, SlotName
 from canaryd.model.spec import MissingPolicy, Otherwise, Spec
 from canaryd.model.status import (
@@ -198,9 +198,7 @@ def _undecided(case: Case, names: list[str]) -> str:
     step, steps = case.status.step, case.spec.analysis.steps
     if step is None:
         return f"waits for evidence of {', '.join(names)}"
-    most, evidence = steps[max(step.index, 0)].most, case.status.evidence
-    most = most if evidence is None else longest_stay(most, evidence.window)
-    left = most - step.elapsed(case.now)
+    left = most_stay(steps, step, case.status.evidence) - step.elapsed(case.now)
     until = f"for {whole(left)} at most" if left > timedelta() else "until it looks harmless"
     return f"waits for evidence of {', '.join(names)}, {until}"
 

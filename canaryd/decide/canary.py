@@ -31,7 +31,7 @@ from canaryd.decide.judge import (
     unusable,
 )
 from canaryd.decide.moves import enter, largest_step, roll_back
-from canaryd.decide.ruling import Ruling, longest_stay, peerless, refused_last
+from canaryd.decide.ruling import Ruling, most_stay, peerless
 from canaryd.model.decision import Count, Observe
 from canaryd.model.evidence import Evidence
 from canaryd.model.gates import Compare, Counted, Objective
@@ -141,7 +141,8 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
     """
     every = conclusions(draft)
     undecided = [each for each in every if not lets_pass(draft, each)]
-    left = most_stay(draft, step) - step.elapsed(draft.now)
+    stay = most_stay(draft.snap.spec.analysis.steps, step, draft.status.evidence)
+    left = stay - step.elapsed(draft.now)
     if undecided and left > timedelta():
         return (draft.wake(draft.now + left) if step.running_since else draft), False
     if not undecided and not any(passed_by_counts(each, step.weight) for each in every):
@@ -153,7 +154,7 @@ def evidence_lets_pass(draft: Draft, step: StepState) -> tuple[Draft, bool]:
         message = "; ".join(each.gate.message for each in doubtful)
         waits = f"{message}; too much to go on, not enough to roll back: more requests will decide"
         return draft.hold(HoldReason.EVIDENCE_AGAINST, waits), False
-    unread = refused_last(sure(draft.status.evidence))
+    unread = sure(draft.status.evidence).refused_last
     if unread is not None:
         draft = unusable(draft, say.refused(unread), unread)
         if not draft.running or draft.holds:
@@ -177,13 +178,6 @@ def lets_pass(draft: Draft, concluded: Conclusion) -> bool:
         return gate.verdict is Verdict.PASS
     policy = policy_for(draft, gate.missing.reason)
     return policy is not None and policy.then is Otherwise.ADVANCE
-
-
-def most_stay(draft: Draft, step: StepState) -> timedelta:
-    """How long undecided evidence keeps the step; a take-over has the first step's time."""
-    most = draft.snap.spec.analysis.steps[max(step.index, 0)].most
-    evidence = draft.status.evidence
-    return most if evidence is None else longest_stay(most, evidence.window)
 
 
 def approval_message(draft: Draft, step: StepState) -> str:
@@ -229,9 +223,12 @@ def counts(draft: Draft) -> Count | None:
         return None
     evidence, rollout = status.evidence, draft.rollout
     known = status.background
-    about = subject(spec.evidence)
-    fresh = known is not None and known.asked_at >= rollout.started_at and known.sufficient
-    answered = known is not None and answers(draft, known)
+    fresh = (
+        known is not None
+        and answers(draft, known)
+        and known.asked_at >= rollout.started_at
+        and known.sufficient
+    )
     return Count(
         canary=draft.canary.name,
         primary=draft.primary.name,
@@ -241,12 +238,12 @@ def counts(draft: Draft) -> Count | None:
         edges=edges(draft),
         warm_up=draft.snap.waits.warm_up,
         reporter=spec.evidence.reporter,
-        background=not (fresh and answered) or edge_not_there(draft) is not None,
+        background=not fresh or edge_not_there(draft) is not None,
         served_since=status.swapped_at,
         grpc_good=spec.evidence.grpc_good,
         server=spec.server,
         named=named_edges(spec.evidence.gates),
-        about=about,
+        about=subject(spec.evidence),
     )
 
 

@@ -24,6 +24,8 @@ EVENTS = "events"
 """The receiver that turns notices into Kubernetes Events."""
 JUDGEMENTS = frozenset({"StepEntered", "CheckFailed", "RolledBack", "Promoted"})
 """The notices that tell what the gates said."""
+CAUGHT_UP = 10
+"""So many times more than usually is counted when a status is written before its time."""
 Fact = tuple[str, str, str, str]
 """A condition's type, status, reason and message."""
 
@@ -164,23 +166,20 @@ def dated(
         yield Condition(kind, status, reason, message, since, generation)
 
 
-CAUGHT_UP = 10
-"""So many times more than usually is counted when a status is written before its time."""
-
-
 def worth_writing(before: Status, after: Status, now: datetime, *, evidence_every: float) -> bool:
     """Whether the status says something new; what only ticks: every `evidence_every` seconds."""
     if essence(before) != essence(after) or told_anew(before, after):
         return True
     old, new = before.evidence, after.evidence
-    if before.gates == after.gates and old is not None and new is not None:  # nobody looks at it
-        return (new.counted_until - old.counted_until).total_seconds() >= evidence_every
-    if before.gates == after.gates:
-        return old != new
-    if old is not None and new is not None:  # late tiles would all be weighed anew each time
+    unseen = before.gates == after.gates  # nobody looks at it
+    if old is not None and new is not None:
         come = (new.counted_until - old.counted_until).total_seconds()
-        if come >= CAUGHT_UP * evidence_every:
+        if unseen:
+            return come >= evidence_every
+        if come >= CAUGHT_UP * evidence_every:  # late tiles would all be weighed anew each time
             return True
+    elif unseen:
+        return old != new
     last = looked_at(before, now)
     return last is None or (now - last).total_seconds() >= evidence_every
 

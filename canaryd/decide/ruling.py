@@ -5,7 +5,7 @@ A rollout may be held for more reasons, which are about the world around it; tho
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import assert_never
@@ -16,7 +16,8 @@ from canaryd.decide.weigh import ENOUGH_FAILING, Scales
 from canaryd.model.evidence import Evidence, GateEvidence, Refused
 from canaryd.model.gates import Compare, EvidenceGate, Objective
 from canaryd.model.names import ALL_TRAFFIC, Weight
-from canaryd.model.status import HoldReason
+from canaryd.model.spec import Step
+from canaryd.model.status import HoldReason, StepState
 from canaryd.model.tile import Background
 
 EMPTY_TILES = 3
@@ -124,12 +125,6 @@ def nothing_came(evidence: Evidence, background: Background | None, patience: ti
     return expected == 0 or expected >= EXPECTED_REQUESTS or silent >= patience
 
 
-def refused_last(evidence: Evidence) -> Refused | None:
-    """Why the latest tile counted for nothing, if it did."""
-    last = evidence.refused
-    return last if last is not None and last.at == evidence.counted_until else None
-
-
 def rests_on_counts(rules: Iterable[EvidenceGate], weight: Weight) -> bool:
     """Whether any gate looks at counts: at 100 % there is nothing to compare with."""
     return not all(peerless(rule, weight) for rule in rules)
@@ -140,7 +135,7 @@ def uncountable(evidence: Evidence, *, rests: bool) -> tuple[HoldReason, Refused
 
     One refused tile, or two, are just left out; where nothing `rests` on counts, so are more.
     """
-    last = refused_last(evidence)
+    last = evidence.refused_last
     if last is None:
         return None
     reason = UNCOUNTED.get(last.reason)
@@ -151,13 +146,19 @@ def uncountable(evidence: Evidence, *, rests: bool) -> tuple[HoldReason, Refused
 
 def unread(evidence: Evidence) -> bool:
     """Whether so many tiles in a row could not be used that nobody knows how the canary does."""
-    last = refused_last(evidence)
+    last = evidence.refused_last
     return last is not None and last.lasted >= UNREAD_TILES * evidence.window
 
 
 def longest_stay(most: timedelta, window: timedelta) -> timedelta:
     """How long undecided evidence keeps a step at most: it is heard a few times in any case."""
     return max(most, HEARD_TILES * window)
+
+
+def most_stay(steps: Sequence[Step], step: StepState, evidence: Evidence | None) -> timedelta:
+    """How long undecided evidence keeps this step; a take-over has the first step's time."""
+    most = steps[max(step.index, 0)].most
+    return most if evidence is None else longest_stay(most, evidence.window)
 
 
 def heard_since(evidence: Evidence, entered: datetime) -> bool:

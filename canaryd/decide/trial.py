@@ -20,7 +20,6 @@ from canaryd.decide.ruling import (
     longest_stay,
     most_failed,
     nothing_came,
-    refused_last,
     rests_on_counts,
     rule_on,
     uncountable,
@@ -206,7 +205,7 @@ def over(course: Course, walk: _Walk, ruled: Sequence[Ruling], now: datetime) ->
 
 def blind(course: Course, walk: _Walk) -> bool:
     """Whether the latest counts, on which a gate rests, could not be used."""
-    return rests(course, walk) and refused_last(walk.evidence) is not None
+    return rests(course, walk) and walk.evidence.refused_last is not None
 
 
 def rests(course: Course, walk: _Walk) -> bool:

@@ -199,10 +199,9 @@ def refuse(evidence: Evidence, tile: Tile, refusal: Refusal) -> Evidence:
     """Remember the last tile that counted for nothing; next to a rise it is no news."""
     if refusal.reason is Uncounted.WEIGHT_CHANGED:
         return evidence
-    last = evidence.refused
-    in_a_row = last is not None and last.at == tile.start
-    since = last.since if last is not None and in_a_row else None
-    count = last.count + 1 if last is not None else 1
+    row = evidence.refused_last
+    since = row.since if row is not None else None
+    count = evidence.refused.count + 1 if evidence.refused else 1
     told = Refused(refusal.reason.value, refusal.message, tile.end, count, since or tile.start)
     return replace(evidence, refused=told)
 

@@ -145,3 +145,9 @@ class Evidence:
     """Who else counts the requests, where the reporter that was asked for counts none at all."""
     followed: Tally = Tally()
     """Requests of both sides since the weight last settled: the observed share."""
+
+    @property
+    def refused_last(self) -> Refused | None:
+        """Why the latest tile counted for nothing, if it did."""
+        last = self.refused
+        return last if last is not None and last.at == self.counted_until else None
