@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import Enum
 
 from canaryd.model.answered import Answered
@@ -24,7 +24,6 @@ TOGETHER = 16
 """Of tiles that came late so many are decided on together."""
 SHORTEST = timedelta(milliseconds=100)
 """The shortest scrape interval that is believed."""
-FAR_OFF = datetime.max.replace(tzinfo=UTC)
 SPAN = timedelta(hours=1)
 """How far back the pods that served are looked at."""
 
@@ -78,22 +77,21 @@ class Line:
         delay = self.count.server.delay if self.count.server is not None else timedelta()
         return self.pace + delay
 
-    def due_at(self, skew: timedelta) -> datetime:
-        """When the tile that is asked for next is complete, on our clock."""
-        begins = self.following or FAR_OFF
-        return begins if begins is FAR_OFF else begins + self.count.every + self.lag - skew
+    def complete_at(self, start: datetime) -> datetime:
+        """When all that belongs to the tile from then on is there; both on the server's clock."""
+        return start + self.count.every + self.lag
 
     def asks_again(self, failed: Failed) -> bool:
         """Whether a tile that was not told is asked for again; else it counts for nothing."""
         self.unusable += failed.answered is Answered.NO_DATA
         return failed.answered is not Answered.NO_DATA or self.unusable < GIVES_UP
 
-    def heard(self, waiting: int, time: datetime) -> bool:
-        """Whether a tile is worth a decision, after so many that wait, at the server's time.
+    def heard(self, end: datetime, waiting: int, time: datetime) -> bool:
+        """Whether a tile that ended then is worth a decision, after so many that wait.
 
-        While the past is caught up with, not every one has its own.
+        While the past is caught up with, not every one has its own; `time` is the server's.
         """
-        late = self.due_at(timedelta()) <= time
+        late = self.complete_at(end) <= time
         return not late or waiting % TOGETHER == TOGETHER - 1
 
     def question(self, end: datetime) -> TileQuestion:

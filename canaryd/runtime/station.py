@@ -8,7 +8,7 @@ from __future__ import annotations
 from asyncio import TaskGroup
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import count as counter
 from math import inf
 
@@ -23,7 +23,7 @@ from canaryd.ports import Clock, MetricsServers
 from canaryd.runtime.agenda import Agenda, by_hand
 from canaryd.runtime.attendance import Attendance
 from canaryd.runtime.jumps import Jumps
-from canaryd.runtime.line import FAR_OFF, RETRY, Kind, Line, background_of, course, regular
+from canaryd.runtime.line import RETRY, Kind, Line, background_of, course, regular
 from canaryd.runtime.past import Past
 from canaryd.runtime.questions import LEFT_OUT, aligned
 from canaryd.runtime.reach import reach
@@ -40,6 +40,7 @@ STEADY = timedelta(milliseconds=250)
 """A server's clock that moved by less has not moved."""
 MOST_TILES = 720
 """So many tiles may wait for a decision."""
+FAR_OFF = datetime.max.replace(tzinfo=UTC)
 
 
 class Station:
@@ -196,16 +197,15 @@ class Station:
         sample = line.question(self._clock.now() + (self._skew or timedelta()))
         told = metrics if isinstance(metrics, Failed) else await metrics.time(sample)
         self._follow_the_clock()
+        if jumps != self._jumps.seen:  # what was told is of two times
+            await self._learn(line)
+            return
         now = self._clock.now()
         wanted = self._lines.get(line.key) is line
-        mixed = jumps != self._jumps.seen
-        if mixed or isinstance(told, Failed):
-            self._time_at = self._clock.monotonic() + (0 if mixed else RETRY.total_seconds())
-            if wanted:
-                self._scrapes.set(line.key, now if mixed else now + TIME)
-        if mixed:  # the answer is of two times
-            return
         if isinstance(told, Failed):
+            self._time_at = self._clock.monotonic() + RETRY.total_seconds()
+            if wanted:
+                self._scrapes.set(line.key, now + TIME)
             for each in self._lines.values():
                 each.tell(Kind.TIME, told, now=now, store=self._store)
             return
@@ -244,7 +244,7 @@ class Station:
         if line.asked or line.following is None or self._skew is None or full:
             self._tiles.set(line.key, None)
             return
-        at = line.due_at(self._skew)
+        at = line.complete_at(line.following) - self._skew
         self._tiles.set(line.key, max(at, line.retry_at or at))
 
     def _batch(self, now: datetime) -> list[tuple[Line, int, TileQuestion]]:
@@ -293,6 +293,6 @@ class Station:
         tile = replace(line.seam.join(answer), scrape=line.pace, reporter=question.reporter)
         line.attendance.note(tile)
         waiting = len(self._store.counting(line.key).tiles)
-        heard = self._skew is None or line.heard(waiting, now + self._skew)
+        heard = self._skew is None or line.heard(question.end, waiting, now + self._skew)
         self._store.put_tile(line.key, tile, heard=heard)
         self._schedule(line)
