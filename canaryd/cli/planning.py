@@ -14,22 +14,16 @@ import orjson
 from canaryd.cli.chance import arrivals, drawn
 from canaryd.cli.exits import Stop
 from canaryd.cli.past import Wanted
-from canaryd.cli.playing import CANARY
-from canaryd.cli.recording import Recording, failing_share
+from canaryd.cli.recording import CANARY, WARM_UP, Recording, failing_share
 from canaryd.cli.report import document, false_alarms, faults
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
-from canaryd.decide.background import background
 from canaryd.decide.narrate import number
 from canaryd.decide.trial import Course, Outcome, Source, longest, trial
 from canaryd.model.gates import Counted, EvidenceGate
-from canaryd.model.past import by_series
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import USUAL_SCRAPE, Background, Presence, Row, Tile
-from canaryd.model.waits import Waits
 
 SERVICE = "service"
-WARM_UP = Waits().warm_up
-"""The canary's pods get their first requests with the first step."""
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 
 
@@ -59,16 +53,7 @@ def from_recording(recording: Recording, spec: Spec) -> Service:
     """The service that the last hour shows; raises Stop when it shows none."""
     good = spec.analysis.evidence.grpc_good
     last = recording.columns[-1].end if recording.columns else BEGIN
-    known = background(
-        by_series(recording.columns),
-        primary=recording.workload,
-        canary=CANARY,
-        served_since=last - timedelta(days=1),
-        window=recording.window,
-        grpc_good=good,
-        asked_at=last,
-        warm_up=WARM_UP,
-    )
+    known = recording.background(recording.columns, spec.analysis.evidence, at=last)
     if not known.rate:
         message = (
             f"the metrics server knows no request to {recording.workload} in the last hour; check "

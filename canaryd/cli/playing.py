@@ -6,23 +6,20 @@ made worse, so that a fault is compared with the healthy release that it was mad
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import groupby
 from math import ceil
 from random import Random
 
-from canaryd.adapters.prometheus.tile_answers import UNTIMED
+from canaryd.adapters.prometheus.times import UNTIMED
 from canaryd.cli.chance import drawn
-from canaryd.cli.recording import Recording, usual_load
+from canaryd.cli.recording import CANARY, Recording
 from canaryd.decide.tiles import is_error
 from canaryd.model.names import ALL_TRAFFIC, Weight
 from canaryd.model.past import Column
 from canaryd.model.tile import Presence, Row, Tile
-
-CANARY = " canary"
-"""What the pods that play the canary are said to belong to; no workload can be called so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +44,16 @@ class Play:
         columns: Sequence[Column],
         order: Sequence[str],
         *,
+        load: Mapping[str, float],
         seed: str,
         warm_up: timedelta,
         worse: Regression | None = None,
         timed: bool = False,
     ) -> None:
-        """`timed`: a gate asks how long requests took."""
+        """`load` is what each pod usually gets; `timed`: a gate asks how long requests took."""
         self._recording = recording
         self._columns = iter(columns)
-        self._load = usual_load(columns)
+        self._load = load
         self._place = {pod: place for place, pod in enumerate(order)}
         self._thinning, self._faults = Random(f"{seed} thinning"), Random(f"{seed} faults")
         self._worse = worse

@@ -7,9 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 
+from canaryd.decide.background import background
+from canaryd.decide.buckets import named_edges
 from canaryd.decide.tiles import is_error
-from canaryd.model.past import Column
-from canaryd.model.tile import USUAL_SCRAPE, Row
+from canaryd.model.gates import Evidential
+from canaryd.model.past import Column, by_series
+from canaryd.model.tile import USUAL_SCRAPE, Background, Row
+from canaryd.model.waits import Waits
+
+CANARY = " canary"
+"""What the canary is said to belong to, that never was; no workload can be called so."""
+WARM_UP = Waits().warm_up
+"""A pod's first requests count for nothing for so long, as with the daemon."""
+LONG_BEFORE = timedelta(days=1)
+"""Under its one name the workload has served since before any column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +39,22 @@ class Recording:
         low = max(0, ceil((first - begin) / self.window))
         high = max(low, (last - begin) // self.window)
         return self.columns[low:high]
+
+    def background(
+        self, columns: Sequence[Column], rules: Evidential, *, at: datetime
+    ) -> Background:
+        """What the daemon would know then of how the pods vary, from the hour before."""
+        return background(
+            by_series(columns),
+            primary=self.workload,
+            canary=CANARY,
+            served_since=at - LONG_BEFORE,
+            window=self.window,
+            grpc_good=rules.grpc_good,
+            asked_at=at,
+            warm_up=WARM_UP,
+            named=named_edges(rules.gates),
+        )
 
 
 def recorded(columns: Sequence[Column], workloads: Sequence[str], window: timedelta) -> Recording:

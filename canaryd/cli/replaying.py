@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import click
 
-from canaryd.adapters.prometheus.tile_answers import UNTIMED
+from canaryd.adapters.prometheus.times import UNTIMED
 from canaryd.cli.exits import Stop
-from canaryd.cli.playing import CANARY, Play, Regression
-from canaryd.cli.recording import Recording, failing_share, pods
+from canaryd.cli.playing import Play, Regression
+from canaryd.cli.recording import CANARY, WARM_UP, Recording, failing_share, pods, usual_load
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, apart, caught, healthy
-from canaryd.decide.background import background
-from canaryd.decide.buckets import absent, named_edges, no_such_edge
+from canaryd.decide.buckets import absent, no_such_edge
 from canaryd.decide.trial import Course, Outcome, longest, trial
 from canaryd.model.gates import Counted, EvidenceGate, Reporter
-from canaryd.model.past import Column, by_series
+from canaryd.model.past import Column
 from canaryd.model.spec import Spec, Step
 from canaryd.model.tile import ALL, Background, Tile
-from canaryd.model.waits import Waits
 
 HOUR = timedelta(hours=1)
 LEAST_PODS = 2
-WARM_UP = Waits().warm_up
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,27 +142,18 @@ class Replay:
         serving = pods(columns[:1])
         if len(serving) < LEAST_PODS:
             return None
-        known = background(
-            by_series(before),
-            primary=self._recording.workload,
-            canary=CANARY,
-            served_since=begin - 2 * HOUR,
-            window=self._recording.window,
-            grpc_good=self._analysis.evidence.grpc_good,
-            asked_at=begin,
-            named=named_edges(self._analysis.evidence.gates),
-            warm_up=WARM_UP,
-        )
+        known = self._recording.background(before, self._analysis.evidence, at=begin)
         failing = failing_share(before, self._analysis.evidence.grpc_good)
         first = index % len(serving)
         order = (*serving[first:], *serving[:first])
-        return _Release(index, columns, order, known, failing)
+        return _Release(index, columns, order, usual_load(columns), known, failing)
 
     def _walk(self, release: _Release, worse: Regression | None) -> Outcome:
         play = Play(
             self._recording,
             release.columns,
             release.order,
+            load=release.load,
             seed=f"{self._seed} {release.index}",
             warm_up=WARM_UP,
             worse=worse,
@@ -187,5 +175,7 @@ class _Release:
     columns: Sequence[Column]
     order: Sequence[str]
     """The pods, those first that play the canary."""
+    load: Mapping[str, float]
+    """How many requests each pod usually gets in a column."""
     known: Background
     failing: float

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from canaryd.cli.playing import CANARY, Play, Regression
-from canaryd.cli.recording import recorded
+from canaryd.cli.playing import Play, Regression
+from canaryd.cli.recording import CANARY, recorded, usual_load
 from canaryd.model.names import Weight
 from canaryd.model.past import Column
 from canaryd.model.tile import Row, Tile
@@ -30,7 +30,8 @@ def column(number: int, **requests: float) -> Column:
 def play(columns: Sequence[Column], order: Sequence[str], **more: Any) -> Play:
     recording = recorded(columns, ("v1",), WINDOW)
     given: dict[str, Any] = {"seed": "1", "warm_up": timedelta(seconds=30), **more}
-    return Play(recording, recording.columns, order, **given)
+    load = usual_load(recording.columns)
+    return Play(recording, recording.columns, order, load=load, **given)
 
 
 def tile(played: Play, weight: int = 50) -> Tile:

@@ -19,6 +19,7 @@ from canaryd.adapters.prometheus.answers import Trouble, nonsense, number, opene
 from canaryd.adapters.prometheus.pods import belongs
 from canaryd.adapters.prometheus.queries import NAMESPACE, WORKLOAD
 from canaryd.adapters.prometheus.session import Reply
+from canaryd.adapters.prometheus.times import lacking, spelt_twice, untimed
 from canaryd.model.answered import Answered
 from canaryd.model.question import Failed, ServerTime, TileQuestion
 from canaryd.model.tile import Presence, Row, Tile
@@ -33,10 +34,6 @@ LAST = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 STAMPS = frozenset({tiles.AT_END, tiles.AT_START})
 NATIVE = "the answer holds native histograms, which cannot be counted"
-UNTIMED = (
-    f"the series {tiles.BUCKETS} are missing (native histograms cannot be read): have the proxies' "
-    "classic histograms scraped, or remove the latency gates"
-)
 
 
 @dataclass(slots=True)
@@ -185,17 +182,17 @@ def tile_of(
         if seen.fault:
             return Failed(Answered.NO_DATA, seen.fault)
     rows = [row for seen in known.values() for row in seen.rows if _wanted(asked, row)]
-    untimed = ""
+    why, whose = untimed(asked, rows)
     if (again := _repeated(rows)) is not None:
         if again.edge is None:
             what = f"the answer counts code {again.code} of pod {again.pod or '(none)'} twice"
             return Failed(Answered.NO_DATA, what)
-        rows, untimed = [row for row in rows if row.edge is None], _spelt_twice(again)
+        rows = [row for row in rows if row.edge is None]
+        why, whose = spelt_twice(again), ()
     pods = list(_pods(asked, known))
     if not closely and (found.shifted or not _certain(known, rows, pods)):
         return None
     lost = _lost_of(found, known.values())
-    why, whose = _untimed(asked, rows)
     return Tile(
         start=asked.end - asked.window,
         end=asked.end,
@@ -204,9 +201,9 @@ def tile_of(
         pods=tuple(sorted(pods, key=lambda pod: (pod.workload, pod.pod))),
         skew=time.skew,
         reservation=found.reservation,
-        untimed=untimed or why,
-        untimed_of=() if untimed else whose,
-        lacking=_lacking(asked, rows),
+        untimed=why,
+        untimed_of=whose,
+        lacking=lacking(asked, rows),
     )
 
 
@@ -228,14 +225,6 @@ def _repeated(rows: Iterable[Row]) -> Row | None:
             return row
         seen.add(place)
     return None
-
-
-def _spelt_twice(row: Row) -> str:
-    """Say why times cannot be counted for a while: two series are one edge, and both are there."""
-    return (
-        f"the edge {row.edge:g} of pod {row.pod or '(none)'} is there in two spellings, as for "
-        "five minutes after an upgrade of the metrics server: times cannot be told apart"
-    )
 
 
 def _pods(asked: TileQuestion, known: Mapping[str, Seen]) -> Iterator[Presence]:
@@ -273,33 +262,6 @@ def _certain(known: Mapping[str, Seen], rows: Iterable[Row], pods: Iterable[Pres
         and (not row.pod or (row.workload, row.pod) in steady)
         for row in rows
     )
-
-
-def _untimed(asked: TileQuestion, rows: Iterable[Row]) -> tuple[str, tuple[str, ...]]:
-    """Say whose requests are counted and not timed, where their times are asked for."""
-    if asked.edges == ():
-        return "", ()
-    counted: dict[str, float] = {}
-    timed: set[str] = set()
-    for row in rows:
-        if row.edge is None:
-            counted[row.workload] = counted.get(row.workload, 0.0) + row.count
-        else:
-            timed.add(row.workload)
-    missing = sorted(name for name, count in counted.items() if count and name not in timed)
-    if not missing:
-        return "", ()
-    return (f"of {missing[0]} {UNTIMED}", tuple(missing)) if timed else (UNTIMED, ())
-
-
-def _lacking(asked: TileQuestion, rows: Iterable[Row]) -> tuple[float, ...]:
-    """Say which of the edges asked for are not there on every pod whose requests were timed."""
-    below: dict[tuple[str, str], set[float]] = {}
-    for row in rows:
-        if row.edge is not None:
-            below.setdefault((row.workload, row.pod), set()).add(row.edge)
-    timed = [edges for edges in below.values() if math.inf in edges]
-    return tuple(edge for edge in asked.edges or () if not all(edge in each for each in timed))
 
 
 def _lost_of(found: Found, known: Iterable[Seen]) -> Iterator[Row]:
