@@ -72,15 +72,17 @@ class Target:
         except CanarydError as error:
             message = f"{self.written or OPTION}: {error}"
             raise Stop(message) from error
+        hurried = False
         try:
             yield client
         except CancelledError:
-            client.drop()
+            hurried = True
             raise
-        except BaseException:
-            await client.close()
-            raise
-        await client.close()
+        finally:
+            if hurried:
+                client.drop()
+            else:
+                await client.close()
 
     def advice(self, detail: str, *, spans: bool = False) -> str:
         """What to do about an answer that is none: the end of a sentence that tells the detail.

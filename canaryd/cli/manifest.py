@@ -14,11 +14,10 @@ from yaml.constructor import ConstructorError
 
 from canaryd.adapters.prometheus.answers import plain
 from canaryd.cli.words import printable
+from canaryd.wire.evidence import short
 
 LONGEST = 1024
 """No sane number has more bits; Python does not even write much longer ones."""
-EXACT = 2**53
-"""Up to here every whole number has its own float."""
 MOST = 100_000
 """So many values may aliases add to a document; a few lines of them make billions."""
 _TAG = "tag:yaml.org,2002:"
@@ -114,7 +113,7 @@ def _as_kubectl_reads(number: float, written: str) -> float | int | str:
     """1e1 is ten, and 1e999, which no float can hold, is text."""
     if isinf(number) and "inf" not in written.lower():
         return written
-    return int(number) if number.is_integer() and abs(number) < EXACT else number
+    return short(number)
 
 
 _Loader.yaml_implicit_resolvers = {

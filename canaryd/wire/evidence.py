@@ -50,7 +50,7 @@ def _finite_log(value: float) -> float | None:
     return value if isfinite(value) else None
 
 
-def _short(value: float) -> float | int:
+def short(value: float) -> float | int:
     """Say a whole number without its point."""
     return int(value) if value.is_integer() and abs(value) < EXACT else value
 
@@ -61,7 +61,7 @@ def _tally(value: Any) -> Tally:  # noqa: ANN401 - whatever is there
 
 def _numbers(tally: Tally) -> list[float | int]:
     counts = (tally.canary_bad, tally.canary, tally.primary_bad, tally.primary)
-    return [_short(float(count)) for count in counts]
+    return [short(float(count)) for count in counts]
 
 
 def _limit(value: Any) -> Tolerance:  # noqa: ANN401 - whatever is there
@@ -71,7 +71,7 @@ def _limit(value: Any) -> Tolerance:  # noqa: ANN401 - whatever is there
 
 
 def _limits(limit: Tolerance) -> list[float | int]:
-    return [_short(float(limit.ratio)), _short(float(limit.delta))]
+    return [short(float(limit.ratio)), short(float(limit.delta))]
 
 
 def _listed(value: Any, count: int) -> list[float]:  # noqa: ANN401 - whatever is there
