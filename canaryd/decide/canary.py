@@ -20,6 +20,7 @@ from canaryd.decide.gates import (
     inconclusive,
     interval_of,
     take_in_tiles,
+    unjudged,
 )
 from canaryd.decide.judge import (
     judge,
@@ -46,14 +47,16 @@ def progressing(draft: Draft) -> Draft:
     if draft.status.phase is not Phase.PROGRESSING:
         return draft
     spec = draft.snap.spec
-    if spec.skip_analysis or draft.rollout.skip_steps:
+    if unjudged(draft):
         return replace(draft, advance=Promote())
     if draft.status.step is None:
         return probe(replace(draft, advance=EnterStep(0)))
-    draft = judge(draft)
-    if draft.status.phase is not Phase.PROGRESSING or draft.holds:
-        return draft
-    return passed(draft)
+    judged = judge(draft)
+    if judged.status.phase is not Phase.PROGRESSING:
+        return judged
+    if draft.rollout.skip_steps:  # a brake may keep it from that, and it is judged all the while
+        return replace(judged, advance=Promote(), holds=draft.holds)
+    return judged if judged.holds else passed(judged)
 
 
 def first_look(draft: Draft) -> Draft:
@@ -192,7 +195,7 @@ def approval_message(draft: Draft, step: StepState) -> str:
 def observations(draft: Draft) -> tuple[Observe, ...]:
     """What to ask Prometheus for: a first answer before any traffic, then once per interval."""
     status, spec = draft.status, draft.snap.spec
-    if status.phase is not Phase.PROGRESSING or spec.skip_analysis or draft.rollout.skip_steps:
+    if status.phase is not Phase.PROGRESSING or unjudged(draft):
         return ()
     if status.step is None:
         start: datetime | None = draft.rollout.started_at if draft.ready else None

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from math import ceil
 from typing import Any, TypeAlias, TypeVar
 
 from canaryd.model.decision import Answer
@@ -114,8 +113,8 @@ class Draft:
     @property
     def needed(self) -> int:
         """How many of the canary's pods must be ready; at least one, always."""
-        share = self.snap.spec.analysis.ready_threshold / 100
-        return max(1, ceil(self.canary.replicas * share))
+        per_cent = self.snap.spec.analysis.ready_threshold
+        return max(1, -(-self.canary.replicas * per_cent // 100))
 
     def change(self, **changes: Any) -> Draft:  # noqa: ANN401 - the fields of a Status
         """Return a draft whose status has these fields replaced; itself if it has them already."""

@@ -65,8 +65,13 @@ def scales(draft: Draft) -> Scales:
 
 def in_use(draft: Draft) -> bool:
     """Whether this rollout is judged by evidence."""
-    skips = draft.snap.spec.skip_analysis or draft.rollout.skip_steps
-    return bool(draft.snap.spec.analysis.evidence.gates) and not skips
+    return bool(draft.snap.spec.analysis.evidence.gates) and not unjudged(draft)
+
+
+def unjudged(draft: Draft) -> bool:
+    """Whether nothing is looked at: the spec says so, or a person did before the first step."""
+    promoted_at_once = draft.rollout.skip_steps and draft.status.step is None
+    return draft.snap.spec.skip_analysis or promoted_at_once
 
 
 def enter_evidence(draft: Draft) -> Draft:

@@ -146,9 +146,12 @@ def stalled(problems: tuple[Problem, ...]) -> tuple[Fact, ...]:
 
 def advice(snap: Snapshot, before: Status) -> tuple[Fact, ...]:
     """Conditions of the router's advice; one that no longer applies turns False."""
-    given = {} if snap.routing is None else {item.type: item for item in snap.routing.advice}
     known = {"Ready", "Promoted", "Reconciling", "Stalled"}
-    gone = [c for c in before.conditions if c.type not in known and c.type not in given]
+    advised = [c for c in before.conditions if c.type not in known]
+    if snap.routing is None:  # nobody can tell whether it is mended
+        return tuple((c.type, c.status, c.reason, c.message) for c in advised)
+    given = {item.type: item for item in snap.routing.advice}
+    gone = [c for c in advised if c.type not in given]
     return (
         *((item.type, "True", item.reason, item.message) for item in given.values()),
         *((c.type, "False", "Mended", "it no longer applies") for c in gone),

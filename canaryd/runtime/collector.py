@@ -105,6 +105,8 @@ class Collector:
         """The batches that hold answers back, the longest first."""
         self._tickets = count()
         self._jumps = Jumps(clock, least=JUMP)
+        # Since an earlier time of leading another may have led, and have been told worse.
+        store.drop_samples()
 
     def want(self, snap: Snapshot, observe: tuple[Observe, ...]) -> None:
         """Keep asking for exactly these metrics of this Canary."""

@@ -28,7 +28,7 @@ def reads(obj: object) -> object:
         case Deployment(metadata=meta, template=template):
             return (
                 *(meta.uid, meta.generation, meta.annotations.get(REVISION)),
-                *(template.digest, obj.replicas, obj.paused, obj.observed_generation),
+                *(template.digest, obj.replicas, obj.paused),
             )
         case ReplicaSet(metadata=meta, template=template):
             return (

@@ -127,8 +127,6 @@ class Store:
         return obj
 
     def _unrelate(self, obj: Any | None) -> None:  # noqa: ANN401
-        if obj is None:
-            return
         for relation in relations(obj):
             self._related[relation].discard(obj.metadata.name)
             if not self._related[relation]:
@@ -196,10 +194,8 @@ class Store:
         now, limit = self._clock.monotonic(), self._stale_after
         for kind, heard in self._heard.items():
             if now - heard > limit.total_seconds():
-                return (
-                    f"the API server has said nothing about {kind} for more than "
-                    f"{limit.total_seconds():g} s; nothing rises until it does"
-                )
+                silence = f"nothing about {kind} for more than {limit.total_seconds():g} s"
+                return f"the API server has said {silence}; nothing rises until it does"
         return None
 
     # what else arrives
@@ -260,6 +256,11 @@ class Store:
     def drop_countings(self) -> None:
         """Forget all that was counted."""
         self._countings.clear()
+
+    def drop_samples(self) -> None:
+        """Forget all that metrics were said to be."""
+        self.samples.clear()
+        self._asked.clear()
 
     def _count(self, key: Key, counting: Counting) -> None:
         if key in self.canaries and counting != self.counting(key):

@@ -89,14 +89,15 @@ def _workload(name: str, deployment: Deployment, owned: Sequence[ReplicaSet]) ->
         ),
         None,
     )
-    observed = deployment.observed_generation >= meta.generation
     last = None
     if current is not None and HASH_LABEL in current.metadata.labels:
         last = Revision(current.metadata.labels[HASH_LABEL])
     moved = current is not None and current.template.digest != template.digest
+    # Where the templates are equal nothing but the scale can have changed: no need to wait for
+    # Kubernetes to have seen it.
     return Workload(
         name=name,
-        revision=last if observed and not deployment.paused and not moved else None,
+        revision=last if not deployment.paused and not moved else None,
         last_revision=last,
         moved=moved and not deployment.paused,
         paused=deployment.paused,

@@ -22,7 +22,7 @@ from canaryd.model.tile import Background, Row, Tile
 from tests.decide.books import Books, demand
 from tests.decide.build import sec
 from tests.decide.meter import SCRAPE
-from tests.decide.signs import same_rollout, skipping, steps_edited, superseded, why_ended
+from tests.decide.signs import same_rollout, steps_edited, superseded, unjudged, why_ended
 from tests.decide.world import Quality
 
 NEAR = SCRAPE + sec(6)
@@ -79,7 +79,7 @@ class Ledger(Books):
         """All that is known by now, by the true rules of weighing."""
         status, gates = snap.status, snap.spec.analysis.evidence.gates
         normal = status.phase is Phase.PROGRESSING and status.step is not None
-        if not gates or not normal or skipping(snap, status) or steps_edited(snap):
+        if not gates or not normal or unjudged(snap, status) or steps_edited(snap):
             return None, None
         known = take_in_tiles(Draft(snap=snap, now=self.cluster.now, status=status)).status
         return known.evidence, known.background
@@ -137,7 +137,7 @@ class Ledger(Books):
     def contiguous(self, snap: Snapshot, after: Status, old: Evidence, new: Evidence) -> None:
         weighs = self.weighed(snap)[0] is not None and after.phase is Phase.PROGRESSING
         ahead = not old.tiles and old.counted_until > self.cluster.now + self.meter.skew
-        if not weighs or ahead or skipping(snap, after):
+        if not weighs or ahead or unjudged(snap, after):
             return
         ends = [old.counted_until, *(t.end for t in self.follows(snap, old.counted_until))]
         demand(new.counted_until == ends[-1], "a tile was skipped, or is taken in too late")
@@ -202,7 +202,7 @@ class Ledger(Books):
             good = self.cluster.quality.get(revision or after.idle_revision) is Quality.GOOD  # type: ignore[arg-type]
             demand(not good, "a good revision was rolled back by evidence")
         judged = evidence is not None and before.step is not None and before.evidence is not None
-        if not judged or over or skipping(snap, after) or before.evidence is None:
+        if not judged or over or unjudged(snap, after) or before.evidence is None:
             return
         live = before.step is not None and before.step.live_since is not None
         demand(not (live and known and self.beyond(snap, compare=True)), "proven, and it goes on")
@@ -265,7 +265,7 @@ class Ledger(Books):
     def probed_counts(self, snap: Snapshot) -> None:
         """Before the first step the server's clock and the background were known."""
         rollout, status = snap.status.rollout, snap.status
-        if not snap.spec.analysis.evidence.gates or skipping(snap, status) or rollout is None:
+        if not snap.spec.analysis.evidence.gates or unjudged(snap, status) or rollout is None:
             return
         told = (self.told_background, status.background)
         known = any(one is not None and one.asked_at >= rollout.started_at for one in told)

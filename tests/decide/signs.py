@@ -59,10 +59,17 @@ def paused(snap: Snapshot, after: Status) -> bool:
 
 
 def skipping(snap: Snapshot, status: Status) -> bool:
-    """Somebody asked that nothing be judged."""
+    """Somebody asked that no step need be passed."""
     asked = any(request.verb is Verb.PROMOTE for request in snap.requests)
     flagged = status.rollout is not None and status.rollout.skip_steps
     return snap.spec.skip_analysis or asked or flagged
+
+
+def unjudged(snap: Snapshot, status: Status) -> bool:
+    """Nothing is looked at: a promotion that waits in mid-rollout is judged all the while."""
+    waits = status.rollout is not None and status.step is not None
+    asked = any(request.verb is Verb.PROMOTE for request in snap.requests)
+    return snap.spec.skip_analysis or (skipping(snap, status) and (asked or not waits))
 
 
 def steps_edited(snap: Snapshot) -> bool:

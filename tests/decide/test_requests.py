@@ -9,7 +9,7 @@ import pytest
 from canaryd.decide.engine import decide
 from canaryd.model.decision import Answer, RequestState
 from canaryd.model.snapshot import Request, Snapshot, Verb
-from canaryd.model.status import Failure, Pause, Phase, Rejected
+from canaryd.model.status import Failure, Pause, Phase, Rejected, Verdict
 from tests.decide.build import (
     CANARY,
     IDLE,
@@ -20,6 +20,7 @@ from tests.decide.build import (
     PRIMARY,
     SEEN,
     T0,
+    a_sample,
     a_snapshot,
     a_spec,
     a_workload,
@@ -265,6 +266,23 @@ def test_promote_skips_the_steps_and_not_readiness() -> None:
     assert waiting.actions == ()
     assert waiting.status.rollout is not None
     assert waiting.status.rollout.skip_steps
+
+
+@pytest.mark.parametrize(
+    ("paused", "suspend"), [(PAUSED, False), ({}, True)], ids=["paused", "suspended"]
+)
+def test_a_canary_whose_promotion_has_to_wait_is_judged_until_it_may(
+    paused: dict[str, Pause], suspend: bool
+) -> None:
+    analysis = an_analysis(threshold=2)
+    asked = {**paused, "skip_steps": True, "failed_checks": 1}
+    held = at_step(1, rollout=asked, spec=a_spec(analysis, suspend=suspend))
+    good = decide(replace(held, samples=answers()), T0 + MINUTE)
+    assert good.actions == ()
+    assert good.observe
+    assert [gate.verdict for gate in good.status.gates] == [Verdict.PASS] * len(good.status.gates)
+    bad = decide(replace(held, samples=answers(a_sample(0.0))), T0 + MINUTE)
+    assert (written(bad), told(bad)) == ([0], ["RolledBack"])
 
 
 def test_an_approval_before_the_steps_were_cut_is_no_accident() -> None:

@@ -221,9 +221,8 @@ def test_nothing_is_observed_of_a_canary_that_cannot_answer() -> None:
     assert decide(with_work(a_snapshot(), canary=unready), T0).observe == ()
     assert decide(with_work(at_step(), canary=unready), T0).observe == ()
     assert decide(with_work(a_snapshot(), canary=a_workload("podinfo-v2", SEEN)), T0).observe == ()
-    assert (
-        decide(at_step(rollout={"skip_steps": True}, spec=a_spec(suspend=True)), T0).observe == ()
-    )
+    now = a_snapshot(status=started(skip_steps=True), spec=a_spec(suspend=True))
+    assert decide(now, T0).observe == ()
 
 
 def test_the_steps_clock_tells_when_to_look_again() -> None:

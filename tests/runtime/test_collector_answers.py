@@ -188,3 +188,14 @@ async def test_a_question_that_the_answer_leaves_out_is_said_to_be_and_asked_aga
     assert sample.answered is Answered.UNAVAILABLE
     assert "left this Canary out" in sample.detail
     assert len(metrics.asked) == 3
+
+
+async def test_what_was_answered_in_an_earlier_time_of_leading_passes_no_step() -> None:
+    clock, metrics, known = HandClock(), Metrics(), store(HandClock())
+    for _ in ("before", "after the lease was lost and acquired again"):
+        async with TaskGroup() as tasks:
+            collector = Collector(store=known, servers=Servers(metrics), clock=clock, tasks=tasks)
+            assert known.samples == {}
+            collector.want(a_snapshot(known), TWO)
+            await turn(clock, collector, clock.seconds + 60)
+            assert set(known.samples[KEY]) == {"request-success-rate", "request-duration"}

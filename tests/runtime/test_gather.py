@@ -77,10 +77,10 @@ def test_a_push_is_seen_from_the_deployments_own_event_on(known: Store) -> None:
     assert (work.revision, work.last_revision, work.moved) == (None, "r2", True)
 
 
-def test_scaling_is_no_push(known: Store) -> None:
+def test_scaling_is_no_push_and_keeps_the_revisions_name(known: Store) -> None:
     known.apply(watch.DEPLOYMENTS, deployment("v2", "podinfo:2", version=2, generation=2))
     work = v2(known)
-    assert (work.revision, work.moved) == (None, False)
+    assert (work.revision, work.moved) == ("r2", False)
 
 
 def test_a_deployment_that_is_gone_is_a_value(known: Store) -> None:
