@@ -40,15 +40,14 @@ def coming_back(draft: Draft) -> Draft:
 
 def contested(draft: Draft) -> Draft:
     """Two writers of one weight: the lower one stands until the other writer is quiet."""
-    contest, key = draft.status.contest, draft.snap.key
+    contest = draft.status.contest
     if contest is None or contest.count <= FOREIGN_EDITS_ALLOWED:
         return draft
     message = (
         f"{contest.writer} keeps writing the weights of VirtualService "
-        f"{draft.snap.spec.virtual_service}; the lower weight stands. Argo CD: ignoreDifferences "
+        f"{draft.snap.spec.virtual_service}; {narrate.stands(draft)}. Argo CD: ignoreDifferences "
         "with jqPathExpressions ['.spec.http[].route[].weight']; Flux: annotate it with "
-        "kustomize.toolkit.fluxcd.io/ssa: IfNotPresent; to take the release back: "
-        f"canaryd abort {key.name} -n {key.namespace}"
+        f"kustomize.toolkit.fluxcd.io/ssa: IfNotPresent; {narrate.way_out(draft)}"
     )
     braked = draft.brake(HoldReason.WEIGHTS_CONTESTED, message)
     return replace(braked, ceiling=min(braked.ceiling, contest.weight))

@@ -46,7 +46,6 @@ def progressing(draft: Draft) -> Draft:
     draft = watch_readiness(draft)
     if draft.status.phase is not Phase.PROGRESSING:
         return draft
-    spec = draft.snap.spec
     if unjudged(draft):
         return replace(draft, advance=Promote())
     if draft.status.step is None:

@@ -37,8 +37,7 @@ def weights_edited(draft: Draft) -> Draft:
         contest = Contest(writer, draft.now, draft.now, 1, seen)
         sentence = (
             f"{writer} changed the canary's weight from {status.canary_weight} % to "
-            f"{draft.observed} %; canaryd restores it once. To take the release back use: "
-            f"canaryd abort {draft.snap.key.name} -n {draft.snap.key.namespace}"
+            f"{draft.observed} %; {narrate.restored(draft)}"
         )
         draft = draft.tell("WeightSet", sentence, Severity.WARN)
     else:

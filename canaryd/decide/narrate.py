@@ -115,3 +115,26 @@ def thin(draft: Draft, weight: Weight) -> str:
     if ready >= fair:
         return ""
     return f", with {ready} ready pods where {weight} % of {draft.primary.name}'s would be {fair}"
+
+
+def restored(draft: Draft) -> str:
+    """Say what becomes of weights that somebody else wrote, for the first time."""
+    what = "restores it once" if draft.status.rollout else "puts it back: nothing is being released"
+    return f"canaryd {what}; {way_out(draft)}"
+
+
+def stands(draft: Draft) -> str:
+    """Say what becomes of them from the second time on."""
+    at_rest = f"each time it is put back: {draft.primary.name} serves, nothing is being released"
+    return "the lowest weight since stands" if draft.status.rollout else at_rest
+
+
+def way_out(draft: Draft) -> str:
+    """Say how to do what somebody may want who writes weights by hand."""
+    key, idle = draft.snap.key, draft.canary.name
+    if draft.status.rollout is not None:
+        return f"to take the release back: canaryd abort {key.name} -n {key.namespace}"
+    return (
+        f"to give the traffic to {idle}: kubectl rollout restart deployment/{idle} "
+        f"-n {key.namespace}, then canaryd promote {key.name} -n {key.namespace}"
+    )

@@ -13,6 +13,8 @@ from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import (
     Condition,
     Gate,
+    Hold,
+    HoldReason,
     Phase,
     Rollout,
     Status,
@@ -43,7 +45,7 @@ def next_status(
     facts = (*conditions(snap, after, problems), *advice(snap, before))
     receivers = (EVENTS, *(alert.name for alert in snap.spec.alerts))
     last = before.notices[-1].seq if before.notices else 0
-    heard = {name: delivered.get(name, last) for name in receivers}
+    heard = {name: min(delivered.get(name, last), last) for name in receivers}
     work = snap.workloads.get(after.idle_slot) if after.idle_slot is not None else None
     return replace(
         after,
@@ -125,6 +127,14 @@ def conditions(snap: Snapshot, after: Status, problems: tuple[Problem, ...]) -> 
             ("Stalled", "True", rejected.reason, rejected.message),
         )
     serves = after.promoted.revision if after.promoted else "nothing yet"
+    if after.hold is not None:
+        reason, message = after.hold.reason.value, after.hold.message
+        return (
+            ("Ready", "False", reason, message),
+            ("Promoted", "True", "Idle", f"{serves} serves"),
+            ("Reconciling", "True", reason, message),
+            ("Stalled", "False", reason, "it goes on by itself"),
+        )
     return (
         ("Ready", "True", "Idle", f"{serves} serves; nothing new to release"),
         ("Promoted", "True", "Idle", f"{serves} serves"),
@@ -243,4 +253,13 @@ def essence(status: Status) -> tuple[object, ...]:
         )
         for c in status.conditions
     )
-    return bare, (hold.reason, hold.since) if hold else None, told
+    return bare, (hold.reason, hold.since, stands_in_the_way(hold)) if hold else None, told
+
+
+def stands_in_the_way(hold: Hold) -> str:
+    """What keeps the canary from being ready, without how many pods are; else nothing.
+
+    People act on it, and nothing else would have it written while the rollout waits.
+    """
+    waits = hold.reason is HoldReason.CANARY_NOT_READY
+    return "".join(each for each in hold.message if not each.isdigit()) if waits else ""

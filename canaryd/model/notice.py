@@ -40,6 +40,14 @@ class Notice:
     gates: tuple[str, ...] = ()
     """What the gates said at that moment; part of the notice, so that a repeat says the same."""
 
+    @property
+    def name(self) -> str:
+        """What no other notice of its Canary is called, though numbers begin anew at 1.
+
+        They do where the status was removed.
+        """
+        return f"{self.seq}-{int(self.at.timestamp())}"
+
 
 TOLD_GATES = 5
 """So many gates' sentences go with a notice; more would crowd the status."""

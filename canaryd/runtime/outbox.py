@@ -114,13 +114,16 @@ class Outbox:
                 self._tasks.create_task(self._run(key, name))
 
     def _box(self, key: Key) -> Box | None:
-        """The Canary's box; one of the same name that was made anew has a new one."""
+        """The Canary's box; one of the same name that was made anew has a new one.
+
+        So has one whose status was removed: its notices count from 1 again.
+        """
         canary = self._store.canaries.get(key)
         if canary is None:
             self._boxes.pop(key, None)
             return None
-        box = self._boxes.get(key)
-        if box is None or box.uid != canary.uid:
+        box, status = self._boxes.get(key), canary.status
+        if box is None or box.uid != canary.uid or removed(status, box.delivered):
             box = self._boxes[key] = Box(canary.uid)
         return box
 
@@ -173,7 +176,7 @@ class Outbox:
                 wait = await self._try(key, name, notice, alert, failures + 1)
                 if wait is None:
                     failures = 0
-                    self._mark(key, uid, name, notice.seq)
+                    self._mark(key, uid, name, notice)
                 else:
                     failures += 1
                     await asyncio.sleep(wait.total_seconds())
@@ -218,11 +221,13 @@ class Outbox:
     def _slot(self, receiver: str) -> asyncio.Semaphore:
         return self._slots.setdefault(receiver, asyncio.Semaphore(AT_ONCE))
 
-    def _mark(self, key: Key, uid: str, name: str, seq: int) -> None:
+    def _mark(self, key: Key, uid: str, name: str, notice: Notice) -> None:
         box, status = self._box(key), self._status(key)
         if box is None or box.uid != uid or name not in self._receive(key):
             return  # it was made anew meanwhile, and the notice was of the old one, or is not named
-        box.delivered[name] = max(seq, status.delivered.get(name, 0) if status else 0)
+        if status is not None and not belongs(notice, status):
+            return
+        box.delivered[name] = max(notice.seq, status.delivered.get(name, 0) if status else 0)
         if name != EVENTS and box.since is None:
             box.since = self._clock.monotonic()
 
@@ -237,6 +242,22 @@ class Outbox:
             log.warning("notices lost", canary=str(key), receiver=alert.name, lost=lost)
             for _ in range(lost):
                 self._count(alert, delivered=False)
+
+
+def last(status: Status) -> int:
+    """The number of the last notice; 0 when there is none."""
+    return status.notices[-1].seq if status.notices else 0
+
+
+def removed(status: Status | Problem, delivered: Mapping[str, int]) -> bool:
+    """Whether more was delivered than the status has ever told of: it was begun anew."""
+    return isinstance(status, Status) and max(delivered.values(), default=0) > last(status)
+
+
+def belongs(notice: Notice, status: Status) -> bool:
+    """Whether a notice is one of this status', kept or not: it was not removed and begun anew."""
+    kept = next((one for one in status.notices if one.seq == notice.seq), notice)
+    return notice.seq <= last(status) and kept == notice
 
 
 def pause(error: CanarydError, failures: int) -> timedelta:

@@ -126,7 +126,7 @@ class Store:
             self._enqueue(key)
         return obj
 
-    def _unrelate(self, obj: Any | None) -> None:  # noqa: ANN401
+    def _unrelate(self, obj: Any) -> None:  # noqa: ANN401 - one of the wire structs, or None
         for relation in relations(obj):
             self._related[relation].discard(obj.metadata.name)
             if not self._related[relation]:

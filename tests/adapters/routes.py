@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from canaryd.adapters.routers.istio import IstioRouter
+from canaryd.adapters.routers.istio_match import Labels
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem, Routing
 from canaryd.model.spec import Analysis, MissingPolicy, Otherwise, Slot, Spec
@@ -143,18 +144,21 @@ class RecordingWriter:
         raise NotImplementedError
 
 
-def read(shelf: Shelf, wanted: Spec | None = None) -> Routing | Problem:
-    return IstioRouter(RecordingWriter()).read(shelf, KEY, wanted or spec(), LABELS)
+def read(
+    shelf: Shelf, wanted: Spec | None = None, labels: Labels | None = None
+) -> Routing | Problem:
+    seen = LABELS if labels is None else labels
+    return IstioRouter(RecordingWriter()).read(shelf, KEY, wanted or spec(), seen)
 
 
-def routed(shelf: Shelf, wanted: Spec | None = None) -> Routing:
-    routing = read(shelf, wanted)
+def routed(shelf: Shelf, wanted: Spec | None = None, labels: Labels | None = None) -> Routing:
+    routing = read(shelf, wanted, labels)
     assert isinstance(routing, Routing), routing
     return routing
 
 
-def problem(shelf: Shelf, wanted: Spec | None = None) -> Problem:
-    found = read(shelf, wanted)
+def problem(shelf: Shelf, wanted: Spec | None = None, labels: Labels | None = None) -> Problem:
+    found = read(shelf, wanted, labels)
     assert isinstance(found, Problem), found
     return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from canaryd.model.names import SlotName
 from canaryd.model.snapshot import Routing
 from tests.adapters.routes import (
     BY_SERVICE,
@@ -17,6 +18,7 @@ from tests.adapters.routes import (
     problem,
     routed,
     rule,
+    service,
     spec,
     to,
     virtual_service,
@@ -108,3 +110,19 @@ def test_of_two_routes_with_subsets_of_the_same_names_the_one_to_the_slots_pods_
 
 def test_without_subsets_the_services_tell_whose_a_destination_is() -> None:
     assert routed(Shelf(*BY_SERVICE), spec(subsets=(None, None))).weights == {V1: 90, V2: 10}
+
+
+@pytest.mark.parametrize("gone", [V1, V2])
+def test_without_subsets_a_slot_whose_deployment_is_gone_can_be_taken_off_the_traffic(
+    gone: SlotName,
+) -> None:
+    left = {slot: labels for slot, labels in LABELS.items() if slot != gone}
+    routing = routed(Shelf(*BY_SERVICE), spec(subsets=(None, None)), left)
+    assert routing.weights == {V1: 90, V2: 10}
+
+
+def test_whose_a_destination_is_is_not_guessed_where_two_are_left() -> None:
+    entries = [to(None, 90, host=host) for host in ("blue", "green", "legacy")]
+    shelf = Shelf(virtual_service({"route": entries}), service("blue", version="v1"))
+    found = problem(shelf, spec(subsets=(None, None)), {V1: LABELS[V1]})
+    assert found.reason == "DestinationMissing"

@@ -94,8 +94,28 @@ from tests.adapters.routes import (
                 service("green", version="v2"),
             ],
             spec(subsets=(None, None)),
+            "ServiceMatchesBothSlots",
+            "Service demo/podinfo selects {app: podinfo}, which the pods of slot v2 have, too:"
+            " they get v1's requests at any weight; give v1 a subset, or a Service of its own",
+        ),
+        (
+            [
+                virtual_service({"route": [to(None, 90), to("v2", 10)]}),
+                rule(),
+                service("podinfo", app="podinfo"),
+            ],
+            spec(subsets=(None, "v2")),
+            "ServiceMatchesBothSlots",
+            "they get v1's requests at any weight",
+        ),
+        (
+            [
+                virtual_service({"route": [to("v1", 90), to("v1", 10, host="podinfo.demo")]}),
+                rule(v1={"version": "v1"}),
+            ],
+            spec(subsets=("v1", "v1")),
             "RouteAmbiguous",
-            "no destination that is v2's alone; give each slot one of its own, by `subset`",
+            "no destination that is v1's alone; give each slot one of its own, by `subset`",
         ),
     ],
     ids=lambda value: value if isinstance(value, str) and " " not in value else None,

@@ -58,7 +58,7 @@ async def test_a_webhook_gets_the_notice_with_an_id_that_stays() -> None:
         await send(WebhookProvider(mailbox))
     first, second = server.heard
     assert orjson.loads(first.body) == {
-        "id": f"{UID}-7",
+        "id": f"{UID}-7-1795262400",
         "seq": 7,
         "canary": "podinfo",
         "namespace": "demo",
@@ -74,7 +74,7 @@ async def test_a_webhook_gets_the_notice_with_an_id_that_stays() -> None:
         "at": "2026-11-21T12:00:00+00:00",
     }
     assert first.headers["authorization"] == "Bearer t0ken"
-    assert first.headers["idempotency-key"] == f"{UID}-7"
+    assert first.headers["idempotency-key"] == f"{UID}-7-1795262400"
     assert "authorization" not in second.headers
     assert first.body == second.body
 
@@ -250,10 +250,10 @@ async def test_an_event_has_one_name_however_often_it_is_told() -> None:
     for _ in range(2):
         await send(EventsProvider(writes))
     assert writes.created == {
-        "podinfo.0d4c3f6e-7": {
+        "podinfo.0d4c3f6e-7-1795262400": {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"name": "podinfo.0d4c3f6e-7", "namespace": "demo"},
+            "metadata": {"name": "podinfo.0d4c3f6e-7-1795262400", "namespace": "demo"},
             "involvedObject": {
                 "apiVersion": "canaryd.io/v1beta1",
                 "kind": "Canary",
@@ -281,7 +281,7 @@ async def test_an_events_name_and_message_fit_the_api() -> None:
     await EventsProvider(writes).send(long, key=key, uid=UID)
     ((name, body),) = writes.created.items()
     assert len(name) <= 253
-    assert name.endswith("0d4c3f6e-7")
+    assert name.endswith("0d4c3f6e-7-1795262400")
     assert len(body["message"].encode()) <= 1024
     assert body["message"].startswith("üü")
     assert body["message"].endswith("…")

@@ -36,6 +36,7 @@ from tests.decide.build import (
     with_work,
     written,
 )
+from tests.decide.written import after
 
 PAUSE = Pause("ann", "lunch", T0)
 CONTEST = Contest("argocd", T0, T0, 2, weights(50).share(V2))
@@ -138,8 +139,8 @@ def test_an_edit_is_restored_once_and_its_writer_named(edited: int, to: int) -> 
     decision = decide(snap, T0 + sec(5))
     assert (written(decision), told(decision)) == ([to], ["WeightSet"])
     assert decision.tidings[0].sentence == (
-        f"argocd changed the canary's weight from 50 % to {edited} %; canaryd restores it once."
-        " To take the release back use: canaryd abort podinfo -n demo"
+        f"argocd changed the canary's weight from 50 % to {edited} %; canaryd restores it once;"
+        " to take the release back: canaryd abort podinfo -n demo"
     )
     contest = Contest("argocd", T0 + sec(5), T0 + sec(5), 1, weights(min(edited, 50)).share(V2))
     assert decision.status.contest == contest
@@ -202,4 +203,25 @@ def test_a_foreign_weight_at_rest_is_taken_back() -> None:
         canary=a_workload("podinfo-v2", SEEN),
         primary=PRIMARY,
     )
-    assert written(decide(snap, T0)) == [0]
+    decision = decide(snap, T0)
+    assert written(decision) == [0]
+    assert decision.tidings[0].sentence == (
+        "helm changed the canary's weight from 0 % to 30 %; canaryd puts it back: nothing is being"
+        " released; to give the traffic to podinfo-v2: kubectl rollout restart"
+        " deployment/podinfo-v2 -n demo, then canaryd promote podinfo -n demo"
+    )
+
+
+def test_a_canary_at_rest_whose_weights_somebody_keeps_writing_is_not_said_to_be_ready() -> None:
+    status = replace(IDLE, contest=replace(CONTEST, count=1, weight=Weight(0)))
+    snap = with_work(
+        a_snapshot(status=status, routing=weights(100, writer="kubectl-edit")),
+        canary=a_workload("podinfo-v2", SEEN),
+        primary=PRIMARY,
+    )
+    decision = decide(snap, T0 + MINUTE)
+    assert written(decision) == [0]
+    facts = {c.type: c for c in after(snap, decision).conditions}
+    assert (facts["Ready"].status, facts["Ready"].reason) == ("False", "WeightsContested")
+    assert "each time it is put back: podinfo-v1 serves" in facts["Ready"].message
+    assert "abort" not in facts["Ready"].message

@@ -51,6 +51,7 @@ BASE = replace(
     conditions=(Condition("Ready", "Unknown", "A", "a", T0),),
     target=Target(1, NEW),
 )
+WAITING = replace(BASE, hold=Hold(HoldReason.CANARY_NOT_READY, "0 of 3 are ready", T0))
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,8 @@ BASE = replace(
     [
         (BASE, {}, False),
         (BASE, {"phase": Phase.IDLE}, True),
+        (WAITING, {"hold": Hold(HoldReason.CANARY_NOT_READY, "1 of 3 are ready", T0)}, False),
+        (WAITING, {"hold": Hold(HoldReason.CANARY_NOT_READY, "it is paused", T0)}, True),
         (BASE, {"step": None}, True),
         (BASE, {"hold": None}, True),
         (BASE, {"hold": replace(HELD, message="in other words")}, False),
@@ -85,6 +88,8 @@ BASE = replace(
     ids=[
         "nothing",
         "phase",
+        "how many pods are ready",
+        "another thing that keeps it from being ready",
         "step",
         "hold",
         "a hold's words",

@@ -217,3 +217,51 @@ async def test_an_alert_that_is_named_again_begins_with_what_comes_and_has_lost_
         stands(3, 2, 8, 9, 10, ops=8)
     assert (ops.got, outbox.delivered(KEY)["ops"]) == ([1, 2, 9, 10], 10)
     assert meter.notices == [("demo/slack", True)] * 4
+
+
+async def test_when_somebody_removed_the_status_everybody_hears_what_comes_then() -> None:
+    clock, ops, events = HandClock(), Receiver(), Receiver()
+    known = store(clock)
+    (one,) = told(Severity.WARN).notices
+    every = {"events": 40, "ops": 40}
+
+    def stands(version: int, *notices: Notice, **delivered: int) -> None:
+        known.apply(
+            watch.CANARIES, canary(Status(notices=notices, delivered=delivered), version=version)
+        )
+        outbox.offer(KEY)
+
+    async with TaskGroup() as tasks:
+        outbox = Outbox(
+            store=known, receivers=ops, events=events, clock=clock, meter=Meter(), tasks=tasks
+        )
+        stands(1, replace(one, seq=39), replace(one, seq=40), events=38, ops=38)
+        while outbox.delivered(KEY) != every:  # noqa: ASYNC110 - a turn of the loop, no time
+            await asyncio.sleep(0)
+        stands(2)
+        assert outbox.delivered(KEY) == {}
+        stands(3, one, replace(one, seq=2), events=0, ops=0)
+    assert ops.got == events.got == [39, 40, 1, 2]
+
+
+async def test_a_notice_that_is_under_way_while_the_status_is_removed_hides_no_later_one() -> None:
+    clock, known = HandClock(), store(HandClock())
+    (old,) = told(Severity.WARN).notices
+    new = tuple(replace(old, seq=seq, at=START + timedelta(hours=1)) for seq in (1, 2, 3, 4))
+
+    class Slow(Receiver):
+        @override
+        async def send(self, notice: Notice, *, key: Key, uid: str) -> None:
+            if notice.at == START:
+                status = Status(notices=new, delivered={"events": 4, "ops": 0})
+                known.apply(watch.CANARIES, canary(status, version=2))
+            await super().send(notice, key=key, uid=uid)
+
+    ops = Slow()
+    before = Status(notices=(replace(old, seq=3),), delivered={"events": 3, "ops": 2})
+    known.apply(watch.CANARIES, canary(before))
+    async with TaskGroup() as tasks:
+        Outbox(
+            store=known, receivers=ops, events=Receiver(), clock=clock, meter=Meter(), tasks=tasks
+        ).offer(KEY)
+    assert ops.got == [3, 1, 2, 3, 4]

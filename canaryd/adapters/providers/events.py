@@ -31,7 +31,7 @@ class EventsProvider:
 def event(notice: Notice, *, key: Key, uid: str, identity: str) -> dict[str, Any]:
     """Return the Event's body (core/v1)."""
     at = notice.at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    ending = f".{uid[:8]}-{notice.seq}"
+    ending = f".{uid[:8]}-{notice.name}"
     name = key.name[: _LONGEST_NAME - len(ending)].rstrip(".-") + ending
     return {
         "apiVersion": "v1",

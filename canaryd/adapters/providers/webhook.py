@@ -28,7 +28,7 @@ class WebhookProvider:
 def payload(notice: Notice, *, key: Key, uid: str) -> dict[str, Any]:
     """Return what a receiver gets; the same notice has the same id for ever."""
     return {
-        "id": f"{uid}-{notice.seq}",
+        "id": f"{uid}-{notice.name}",
         "seq": notice.seq,
         "canary": key.name,
         "namespace": key.namespace,

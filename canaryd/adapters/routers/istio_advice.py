@@ -78,7 +78,8 @@ def _pinned(finder: Finder, match: Match, spec: Spec) -> Iterator[Advice]:
             continue
         for slot in spec.slots:
             places = [place for place, _ in destinations(route)]
-            if places and finder.sound(slot, route) and finder.named(slot, route) == places:
+            named = finder.named(slot, route)
+            if places and named == places and finder.sound(slot, route, named):
                 name = f" ({route['name']})" if route.get("name") else ""
                 yield Advice(
                     "HeaderRoutePinned",

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from canaryd.adapters.routers.istio_hosts import full, selects
+from canaryd.adapters.routers.istio_hosts import Host, full, selects
 from canaryd.adapters.routers.istio_sight import Sight
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem
@@ -85,16 +85,30 @@ class Finder:
         """The entries that may be meant: by subset, else by the Service behind the host."""
         return [i for i, to in destinations(route) if self._named(slot, to)]
 
-    def sound(self, slot: Slot, route: Mapping[str, Any]) -> bool:
-        """Tell whether the route has an entry that is meant and truly selects the slot's pods."""
+    def meant(self, spec: Spec, route: Mapping[str, Any]) -> dict[SlotName, list[int]]:
+        """The entries of each slot that may be meant.
+
+        A slot without Deployment that is known by its pods' labels only has what the other leaves,
+        where that is one: users are on it, perhaps, and have to be taken off.
+        """
+        found = {slot.name: self.named(slot, route) for slot in spec.slots}
+        for slot in spec.slots:
+            others = found[spec.other(slot.name).name]
+            if slot.subset is None and slot.name not in self._labels and len(others) == 1:
+                left = [i for i, _ in destinations(route) if i not in others]
+                found[slot.name] = left if len(left) == 1 else []
+        return found
+
+    def sound(self, slot: Slot, route: Mapping[str, Any], places: Sequence[int]) -> bool:
+        """Tell whether one of these entries of the route truly selects the slot's pods."""
         entries = dict(destinations(route))
-        return any(self.flaw(slot, entries[i]) is None for i in self.named(slot, route))
+        return any(self.flaw(slot, entries[i]) is None for i in places)
 
     def flaw(self, slot: Slot, to: Mapping[str, Any]) -> Problem | None:
         """Say why a destination that is meant does not lead to the slot's pods."""
-        if slot.subset is None:
-            return None
         host = full(to.get("host", ""), self._namespace)
+        if slot.subset is None:
+            return self._open_to_all(slot, host)
         found = self._sight.subset_of(host, slot.subset, self._namespace)
         template = self._labels.get(slot.name)
         if found is None:
@@ -110,6 +124,18 @@ class Finder:
             f"{rule.metadata.name} selects {words(subset.labels)}, but the pods of Deployment"
             f" {slot.deployment} have {words(template)}; make the subset's labels match",
         )
+
+    def _open_to_all(self, slot: Slot, host: Host) -> Problem | None:
+        service = self._sight.service_of(host)
+        for other, template in self._labels.items():
+            if service and other != slot.name and selects(service.spec.selector, template):
+                return Problem(
+                    "ServiceMatchesBothSlots",
+                    f"Service {host.namespace}/{host.name} selects {words(service.spec.selector)},"
+                    f" which the pods of slot {other} have, too: they get {slot.name}'s requests at"
+                    f" any weight; give {slot.name} a subset, or a Service of its own pods only",
+                )
+        return None
 
     def _shared(self, slot: Slot, rule: DestinationRuleObject, subset: Subset) -> Problem | None:
         for other, template in self._labels.items():
@@ -164,9 +190,14 @@ def _choose(finder: Finder, service: VirtualServiceObject, spec: Spec) -> int | 
             sentence = f"{where} has no http route named {spec.route}"
             return Problem("RouteNotFound", f"{sentence}; add `name: {spec.route}` to it")
         return _only(found, f"{where}: several http routes are named {spec.route}")
-    meant = [i for i, r in routes if all(finder.named(slot, r) for slot in spec.slots)]
-    sound = [i for i in meant if all(finder.sound(slot, https(service)[i]) for slot in spec.slots)]
-    found = sound or meant
+    meant = {i: finder.meant(spec, route) for i, route in routes}
+    whole = [i for i, places in meant.items() if all(places.values())]
+    sound = [
+        i
+        for i in whole
+        if all(finder.sound(slot, routes[i][1], meant[i][slot.name]) for slot in spec.slots)
+    ]
+    found = sound or whole
     if not found:
         return _nothing(finder, service, spec)
     first, second = spec.slots
@@ -229,8 +260,9 @@ def _places(
     route = https(service)[index]
     entries = dict(destinations(route))
     places: dict[SlotName, int] = {}
+    every = finder.meant(spec, route)
     for slot in spec.slots:
-        meant = finder.named(slot, route)
+        meant = every[slot.name]
         if not meant:
             return _missing(finder, service, index, slot, spec.other(slot.name))
         found = [i for i in meant if finder.flaw(slot, entries[i]) is None]
