@@ -20,7 +20,7 @@ from canaryd.decide.canary import (
 from canaryd.decide.draft import Draft, EnterStep, Promote, Stage
 from canaryd.decide.gates import note_change
 from canaryd.decide.guards import GUARDS
-from canaryd.decide.lifecycle import forget_slots, idle, missing_workloads, take_over
+from canaryd.decide.lifecycle import exchanged, forget_slots, idle, missing_workloads, take_over
 from canaryd.decide.moves import begin_promotion, enter_and_tell, finish_promotion, finish_rollback
 from canaryd.decide.outcome import ticks_until
 from canaryd.decide.past import nothing_to_come
@@ -57,7 +57,7 @@ def by_phase(draft: Draft) -> Draft:
 class Rules:
     """The ordered facts that a decision is made of; each can be looked at, or left out, alone."""
 
-    opening: tuple[Stage, ...] = (forget_slots, follow_spec, serve_requests, take_over)
+    opening: tuple[Stage, ...] = (forget_slots, exchanged, follow_spec, serve_requests, take_over)
     guards: tuple[Stage, ...] = GUARDS
     phase: Stage = by_phase
     brakes: tuple[Stage, ...] = BRAKES
@@ -89,7 +89,7 @@ def halted(draft: Draft) -> Decision:
 
     People are heard all the same: an abort counts, also while the route cannot be read.
     """
-    for stage in (forget_slots, follow_spec, serve_requests):
+    for stage in (forget_slots, exchanged, follow_spec, serve_requests):
         draft = stage(draft)
     step = draft.status.step
     if step is not None:

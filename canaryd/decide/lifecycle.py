@@ -45,6 +45,18 @@ def forget_slots(draft: Draft) -> Draft:
     return replace(draft, status=afresh)
 
 
+def exchanged(draft: Draft) -> Draft:
+    """Slots that exchanged their names in the spec are the same slots: each keeps its role."""
+    status, promoted = draft.status, draft.status.promoted
+    if status.primary_slot is None or promoted is None:
+        return draft
+    idle = status.rollout.revision if status.rollout is not None else status.idle_revision
+    now = (draft.primary.revision, draft.canary.revision)
+    if idle in (None, promoted.revision) or now != (idle, promoted.revision):
+        return draft
+    return draft.change(primary_slot=status.idle_slot, idle_slot=status.primary_slot)
+
+
 def take_over(draft: Draft) -> Draft:
     """The slot with more weight serves; what the other one already has is judged from there."""
     if draft.status.primary_slot is not None:

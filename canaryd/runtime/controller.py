@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asyncio import TaskGroup, sleep
+from asyncio import Task, TaskGroup, sleep, wait
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from time import perf_counter
@@ -26,6 +26,8 @@ from canaryd.runtime.store import Store
 log = structlog.get_logger()
 LONGEST_PAUSE = timedelta(seconds=30)
 """No answer keeps a Canary from being tried again for longer than this."""
+FINISHING = timedelta(seconds=2)
+"""So long may writes take that were begun when the work ends; the lease is kept meanwhile."""
 
 
 class Controller:
@@ -40,6 +42,7 @@ class Controller:
         timers: Timers,
         clock: Clock,
         meter: Meter,
+        finishing: timedelta = FINISHING,
     ) -> None:
         self._queue = queue
         self._store = store
@@ -47,18 +50,27 @@ class Controller:
         self._timers = timers
         self._clock = clock
         self._meter = meter
+        self._finishing = finishing
 
     async def run(self) -> None:
-        """Work until cancelled.
+        """Work until cancelled; then what was begun is finished, if that is soon.
 
         There are as many tasks as Canaries at most: a bound would have falls wait for statuses.
         """
         self._store.enqueue_all()
+        begun = set[Task[None]]()
         async with TaskGroup() as tasks:
-            while True:
-                key = await self._queue.get()
-                tasks.create_task(self._work(key))
-                await sleep(0)  # it decides now; then answers and watches have their turn
+            try:
+                while True:
+                    key = await self._queue.get()
+                    task = tasks.create_task(self._work(key))
+                    begun.add(task)
+                    task.add_done_callback(begun.discard)
+                    await sleep(0)  # it decides now; then answers and watches have their turn
+            finally:
+                # Whoever leads next would undo a fall whose verdict is not written.
+                if begun:
+                    await wait(begun, timeout=self._finishing.total_seconds())
 
     async def _work(self, key: Key) -> None:
         started = perf_counter()

@@ -273,3 +273,24 @@ def test_a_rollout_is_numbered_by_its_first_notice() -> None:
     rollout = decide(retry, T0).status.rollout
     assert rollout is not None
     assert (rollout.id, rollout.previous) == (f"podinfo-{NEW}-1", SEEN)
+
+
+@pytest.mark.parametrize(
+    ("before", "weight"),
+    [(at_rest(status=IDLE), 0), (at_step(1), 50)],
+    ids=["at rest", "in a step"],
+)
+def test_slots_that_exchange_their_names_in_the_spec_keep_their_roles(
+    before: Snapshot, weight: int
+) -> None:
+    first, second = before.spec.slots
+    slots = (replace(second, name=V1), replace(first, name=V2))
+    turned = replace(
+        before,
+        spec=replace(before.spec, slots=slots),
+        workloads={V1: before.workloads[V2], V2: before.workloads[V1]},
+        routing=weights(100 - weight),
+    )
+    decision = decide(turned, T0)
+    assert (written(decision), told(decision)) == ([], [])
+    assert (decision.status.primary_slot, decision.status.idle_slot) == (V2, V1)

@@ -34,7 +34,11 @@ class Alarms:
 
 @asynccontextmanager
 async def controlled(
-    queue: Queue, alarms: Alarms, reconcile: Callable[[Key], Awaitable[Carried]]
+    queue: Queue,
+    alarms: Alarms,
+    reconcile: Callable[[Key], Awaitable[Carried]],
+    *,
+    finishing: timedelta = timedelta(),
 ) -> AsyncIterator[None]:
     clock = HandClock()
     controller = Controller(
@@ -44,6 +48,7 @@ async def controlled(
         timers=alarms,
         clock=clock,
         meter=Meter(),
+        finishing=finishing,
     )
     async with TaskGroup() as tasks:
         running = tasks.create_task(controller.run())
@@ -233,3 +238,20 @@ async def test_another_leader_of_the_same_process_decides_all_whatever_the_last_
             queue.add(key)
         await settle()
     assert set(decided) == set(everyone)
+
+
+async def test_told_to_end_it_writes_the_verdict_of_a_fall_and_begins_nothing() -> None:
+    queue, fell, done = Queue(), Event(), list[str]()
+
+    async def reconcile(key: Key) -> Carried:
+        done.append(f"{key.name} fell")
+        await fell.wait()
+        done.append(f"{key.name} told")
+        return Carried.OUT
+
+    async with controlled(queue, Alarms(), reconcile, finishing=timedelta(minutes=1)):
+        queue.add(Key("demo", "bad"))
+        await settle()
+        asyncio.get_running_loop().call_later(0.01, fell.set)
+        asyncio.get_running_loop().call_soon(queue.add, Key("demo", "late"))
+    assert done == ["bad fell", "bad told"]
