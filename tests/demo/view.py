@@ -26,7 +26,7 @@ make demo DEMO_ARGS=--stay                          this, then left running for 
   canaryd why podinfo -n demo                       where it is, why, and what comes next
   canaryd retry podinfo -n demo                     the rejected version once more
   canaryd wait podinfo -n demo                      follow it; the exit code says how it ended
-kubectl apply -k deploy/base                        canaryd in your own cluster"""
+docs/how-to/install.md                              canaryd in your own cluster"""
 
 
 def clock(seconds: float) -> str:
