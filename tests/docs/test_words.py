@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import tomllib
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -156,6 +157,28 @@ def test_every_role_for_people_is_told() -> None:
     documents = yaml.safe_load_all((ROOT / "deploy" / "base" / "rbac-users.yaml").read_text())
     names = {document["metadata"]["name"] for document in documents}
     assert set(rows(PERMISSIONS, "People and pipelines")) == names
+
+
+def test_every_role_is_told_beside_the_manifests() -> None:
+    documents = [
+        document
+        for file in ("rbac.yaml", "rbac-users.yaml")
+        for document in yaml.safe_load_all((ROOT / "deploy" / "base" / file).read_text())
+    ]
+    names = {d["metadata"]["name"] for d in documents if d["kind"] in ("Role", "ClusterRole")}
+    assert set(rows(ROOT / "deploy" / "README.md", "Who may do what")) == names
+
+
+LAYERED = (ROOT / "CONTRIBUTING.md", DOCS / "explanation" / "architecture.md")
+
+
+@pytest.mark.parametrize("page", LAYERED, ids=lambda page: page.name)
+def test_the_layers_are_told_as_they_are_enforced(page: Path) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    contracts = project["tool"]["importlinter"]["contracts"]
+    (layers,) = [contract["layers"] for contract in contracts if contract["type"] == "layers"]
+    told = [f"({layer})" if "|" in layer else layer for layer in layers]
+    assert f"\n{' > '.join(told)}\n" in page.read_text()
 
 
 def test_the_explanation_of_the_layout_has_the_names_of_the_folders() -> None:
