@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -61,6 +62,32 @@ def test_a_piece_of_analysis_is_accepted(analysis: dict[str, Any]) -> None:
         AnalysisModel.model_validate_json(json.dumps(analysis))
     except ValidationError as error:
         pytest.fail("; ".join(sentences(error)))
+
+
+def queries(node: object) -> Iterator[str]:
+    """Every query in an object, as a template or a metric has it."""
+    match node:
+        case {"query": str(query)}:
+            yield query
+        case dict():
+            yield from (query for inner in node.values() for query in queries(inner))
+        case list():
+            yield from (query for inner in node for query in queries(inner))
+        case _:
+            pass
+
+
+QUERIES = [
+    pytest.param(query, id=block.place)
+    for block, document in documents()
+    for query in queries(document)
+]
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_of_pods_counts_those_of_the_judged_revision_only(query: str) -> None:
+    if re.search(r"\bcontainer_|\bpod\b", query):
+        assert 'pod=~"{{ canary }}-{{ revision }}-.' in query
 
 
 def commands() -> list[tuple[str, list[str]]]:
