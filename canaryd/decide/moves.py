@@ -121,6 +121,7 @@ def roll_back(draft: Draft, reason: str, message: str) -> Draft:
 def finish_promotion(draft: Draft) -> Draft:
     """Swap the roles: the canary's slot serves, the other is idle."""
     status, canary, old = draft.status, draft.canary, draft.primary
+    served = status.promoted.revision if status.promoted else None  # if it is gone by now
     unjudged = draft.rollout.skip_steps or draft.snap.spec.skip_analysis
     sentence = (
         f"{canary.name} ({narrate.images(canary)}) promoted{narrate.thin(draft, ALL_TRAFFIC)}: "
@@ -133,7 +134,7 @@ def finish_promotion(draft: Draft) -> Draft:
         phase=Phase.IDLE,
         primary_slot=status.idle_slot,
         idle_slot=status.primary_slot,
-        idle_revision=old.revision or old.last_revision,
+        idle_revision=old.revision or old.last_revision or served,
         promoted=Promoted(draft.rollout.revision, draft.now, canary.images),
         swapped_at=draft.now,
         rejected=None,

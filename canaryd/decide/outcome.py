@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from canaryd.decide import narrate
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.notice import EARLIER_NOTICES, KEPT_NOTICES, OUTLIVES, Notice, Tidings
@@ -109,6 +110,8 @@ def conditions(snap: Snapshot, after: Status, problems: tuple[Problem, ...]) -> 
         problems = (Problem("WriteDenied", snap.denied), *problems)
     if problems:
         return stalled(problems)
+    if after.phase is Phase.INITIALIZING:
+        return initializing(snap)
     if after.phase is not Phase.IDLE:
         reason = after.hold.reason.value if after.hold else after.phase.value
         message = after.hold.message if after.hold else f"the Canary is {after.phase.value}"
@@ -140,6 +143,19 @@ def conditions(snap: Snapshot, after: Status, problems: tuple[Problem, ...]) -> 
         ("Promoted", "True", "Idle", f"{serves} serves"),
         ("Reconciling", "False", "Idle", "nothing new to release"),
         ("Stalled", "False", "Idle", "nothing stands in the way"),
+    )
+
+
+def initializing(snap: Snapshot) -> tuple[Fact, ...]:
+    """The conditions of a Canary that is not taken over yet: what it waits for."""
+    reason, works = Phase.INITIALIZING.value, snap.workloads.values()
+    waits = (narrate.readiness(work, work.replicas) for work in works if work.revision is None)
+    message = "; ".join(waits) or "the Canary is being taken over"
+    return (
+        ("Ready", "Unknown", reason, message),
+        ("Promoted", "Unknown", reason, message),
+        ("Reconciling", "True", reason, message),
+        ("Stalled", "False", reason, "it has not been taken over yet"),
     )
 
 

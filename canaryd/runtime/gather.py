@@ -51,7 +51,7 @@ class Gatherer:
             slot.name: self._workloads.look(key, slot.deployment, judged) for slot in spec.slots
         }
         labels = {name: one.labels for name, one in seen.items() if one.labels is not None}
-        problems = list(self._twin(canary))
+        problems = [*([DELETED] if canary.deleting else []), *self._twin(canary)]
         routing = None
         if len(labels) == len(seen) or status.rollout is not None:
             read = self._router.read(self._store, key, spec, labels)
@@ -105,3 +105,7 @@ class Gatherer:
 
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+DELETED = Problem(
+    "Deleted",
+    "the Canary was deleted and a finalizer (metadata.finalizers) keeps it; its weights stay",
+)

@@ -29,6 +29,8 @@ class CanaryView:
     status: Status | Problem
     written: Packed
     """The status as it stands on the wire."""
+    deleting: bool = False
+    """Somebody deleted it, and a finalizer keeps it still."""
 
     @property
     def deployments(self) -> tuple[str, ...]:
@@ -58,6 +60,7 @@ def view(obj: CanaryObject, before: CanaryView | None) -> CanaryView:
         else parse_spec(bytes(obj.spec), meta.namespace),
         status=status,
         written=Packed.of(text),
+        deleting=meta.deletion_timestamp is not None,
     )
 
 

@@ -157,6 +157,46 @@ def test_callers_inside_the_mesh_that_pass_the_route_by_are_mentioned() -> None:
     assert not routed(Shelf(virtual_service(SPLIT, gateways=[]), rule())).advice
 
 
+MAIN = {"name": "main", **SPLIT}
+BETA = {"match": [{"headers": {"x-beta": {"exact": "1"}}}]}
+
+
+@pytest.mark.parametrize(
+    ("http", "kind", "words"),
+    [
+        (
+            [{"name": "beta", **BETA, "route": [to("v1", 50), to("v2", 50)]}, MAIN],
+            "RouteNotFollowed",
+            "http[0] (beta) of VirtualService demo/podinfo splits both slots, too, and keeps its",
+        ),
+        (
+            [{"route": [to("v1")]}, MAIN],
+            "RouteHidden",
+            "http[0] of VirtualService demo/podinfo has no match and takes every request, so that"
+            " http[1], whose weights are set, gets none",
+        ),
+        (
+            [MAIN | {"mirror": {"host": "podinfo", "subset": "v2"}}],
+            "RequestsMirrored",
+            "http[0] (main) of VirtualService demo/podinfo mirrors requests to slot v2",
+        ),
+        (
+            [MAIN | {"mirrors": [to("v1")]}],
+            "RequestsMirrored",
+            "mirrors requests to slot v1",
+        ),
+    ],
+    ids=["splits, too", "hides it", "mirror", "mirrors"],
+)
+def test_ways_past_the_weights_are_mentioned(
+    http: list[dict[str, Any]], kind: str, words: str
+) -> None:
+    routing = routed(Shelf(virtual_service(*http), rule()), spec("main"))
+    assert [advice.type for advice in routing.advice] == [kind]
+    assert words in routing.advice[0].message
+    assert routing.bypassed
+
+
 def test_a_header_route_that_stays_with_one_slot_is_mentioned() -> None:
     match = {"headers": {"x-canary": {"exact": "true"}}}
     http = [

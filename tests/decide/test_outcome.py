@@ -28,9 +28,11 @@ from tests.decide.build import (
     T0,
     a_snapshot,
     a_spec,
+    a_workload,
     answers,
     at_step,
     weights,
+    with_work,
 )
 from tests.decide.written import LATER, TOLD, after, conditions
 
@@ -136,6 +138,17 @@ def test_conditions(
     known = conditions(after(snap, problems=problems))
     states = tuple(known[kind][0] for kind in ("Ready", "Promoted", "Reconciling", "Stalled"))
     assert (*states, known["Ready"][1]) == expected
+
+
+def test_before_it_is_taken_over_a_canary_says_what_it_waits_for() -> None:
+    paused = a_workload("podinfo-v2", None, paused=True)
+    status = after(with_work(a_snapshot(status=Status()), canary=paused))
+    facts = {c.type: c for c in status.conditions}
+    assert facts["Ready"].message == (
+        "Deployment podinfo-v2 is paused (spec.paused), so its next revision is unknown;"
+        " kubectl rollout resume deployment/podinfo-v2"
+    )
+    assert facts["Stalled"].message == "it has not been taken over yet"
 
 
 def test_all_problems_are_said() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from canaryd.decide.engine import decide
 from canaryd.model.decision import Observe
-from canaryd.model.snapshot import Snapshot, Verb
+from canaryd.model.snapshot import Snapshot, Verb, Workload
 from canaryd.model.spec import SUCCESS_RATE
 from canaryd.model.status import HoldReason, Phase, Promoted
 from tests.decide.build import (
@@ -122,6 +122,12 @@ def test_promotion_swaps_the_roles() -> None:
     assert (after.canary_weight, after.idle_revision) == (0, OLD)
     assert after.promoted == Promoted(NEW, T0 + MINUTE, CANARY.images)
     assert (told(decision), decision.observe) == (["Promoted"], ())
+
+
+def test_a_deployment_that_is_made_again_after_the_promotion_as_it_was_is_no_push() -> None:
+    gone = Workload(name="podinfo-v1", exists=False)
+    decision = decide(with_work(at_step(2, samples=answers()), primary=gone), T0 + MINUTE)
+    assert (told(decision), decision.status.idle_revision) == (["Promoted"], OLD)
 
 
 def test_a_promotion_that_another_canaryd_began_is_finished() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -54,7 +54,8 @@ def advice_on(finder: Finder, match: Match, spec: Spec) -> Iterator[Advice]:
     gateways = match.service.spec.get("gateways") or []
     if gateways and _MESH not in gateways:
         yield _mesh(match, spec, gateways)
-    yield from _pinned(finder, match, spec)
+    yield from _hidden(match)
+    yield from _elsewhere(finder, match, spec)
 
 
 def _mesh(match: Match, spec: Spec, gateways: list[str]) -> Advice:
@@ -72,19 +73,59 @@ def _mesh(match: Match, spec: Spec, gateways: list[str]) -> Advice:
     )
 
 
-def _pinned(finder: Finder, match: Match, spec: Spec) -> Iterator[Advice]:
+def _hidden(match: Match) -> Iterator[Advice]:
+    """Istio takes the first route that matches, and one without `match` matches all."""
+    for index, route in enumerate(https(match.service)[: match.index]):
+        if not route.get("match"):
+            yield Advice(
+                "RouteHidden",
+                "NeverReached",
+                f"{_where(match, index, route)} has no match and takes every request, so that"
+                f" http[{match.index}], whose weights are set, gets none; move that up, or give"
+                " this one a match",
+            )
+            return
+
+
+def _elsewhere(finder: Finder, match: Match, spec: Spec) -> Iterator[Advice]:
+    """Other routes that lead to the slots, and copies of requests that are sent to one."""
     for index, route in enumerate(https(match.service)):
-        if index == match.index or not route.get("match"):
-            continue
-        for slot in spec.slots:
-            places = [place for place, _ in destinations(route)]
-            named = finder.named(slot, route)
-            if places and named == places and finder.sound(slot, route, named):
-                name = f" ({route['name']})" if route.get("name") else ""
+        where = _where(match, index, route)
+        to = {slot.name: finder.named(slot, route) for slot in spec.slots}
+        led = [slot for slot in spec.slots if finder.sound(slot, route, to[slot.name])]
+        if index != match.index and len(led) > 1:
+            yield Advice(
+                "RouteNotFollowed",
+                "SplitsBothSlots",
+                f"{where} splits both slots, too, and keeps its weights: what is pushed to the"
+                f" slot that is idle reaches its callers at once",
+            )
+        elif index != match.index and led and route.get("match"):
+            (slot,) = led
+            if len(to[slot.name]) == len(list(destinations(route))):
                 yield Advice(
                     "HeaderRoutePinned",
                     "PointsAtOneSlot",
-                    f"http[{index}]{name} of VirtualService {match.service.metadata.namespace}/"
-                    f"{match.service.metadata.name} leads to slot {slot.name} only and stays"
-                    f" there after the slots swap roles",
+                    f"{where} leads to slot {slot.name} only and stays there after the slots swap"
+                    " roles",
                 )
+        yield from _mirrored(finder, where, route, spec)
+
+
+def _mirrored(finder: Finder, where: str, route: Mapping[str, Any], spec: Spec) -> Iterator[Advice]:
+    copies = [each.get("destination") or {} for each in route.get("mirrors") or []]
+    shadows = {"route": [{"destination": to} for to in (route.get("mirror"), *copies) if to]}
+    for slot in spec.slots:
+        if finder.sound(slot, shadows, finder.named(slot, shadows)):
+            yield Advice(
+                "RequestsMirrored",
+                "PointsAtOneSlot",
+                f"{where} mirrors requests to slot {slot.name}, at any weight: they are judged with"
+                " the others, and nobody sees their answers",
+            )
+
+
+def _where(match: Match, index: int, route: Mapping[str, Any]) -> str:
+    meta = match.service.metadata
+    name = f" ({route['name']})" if route.get("name") else ""
+    return f"http[{index}]{name} of VirtualService {meta.namespace}/{meta.name}"
