@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from asyncio import TaskGroup
 from contextlib import AsyncExitStack
 
@@ -11,7 +12,7 @@ import structlog
 from canaryd.adapters.kube.reflector import Pace, Reflector
 from canaryd.app.leader import Leader
 from canaryd.app.parts import Parts, opened
-from canaryd.settings import Settings
+from canaryd.settings import Settings, unknown
 from canaryd.wire.watch import OBJECTS
 
 log = structlog.get_logger(__name__)
@@ -19,6 +20,8 @@ log = structlog.get_logger(__name__)
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Run one daemon until `stop` is set; raises CanarydError when it cannot start."""
+    for name, nearest in unknown(os.environ):
+        log.warning("unknown setting", variable=name, nearest=nearest)
     async with AsyncExitStack() as stack:
         parts = await opened(settings, stack)
         pace = Pace(silence=settings.dead_watch)

@@ -138,7 +138,7 @@ def lease(
     """The lease that keeps two daemons from doing the same work."""
     times = LeaseTimes(
         duration=settings.lease_duration,
-        deadline=settings.lease_duration * 2 / 3,
+        deadline=settings.lease_deadline,
         renew=settings.lease_renew,
     )
     namespace = settings.namespace or own_namespace() or "canaryd"

@@ -210,7 +210,7 @@ class DurationType(click.ParamType[timedelta]):
         """Read what was given on the command line."""
         try:
             found = value if isinstance(value, timedelta) else self._read(value)
-        except (ValueError, OverflowError):
+        except ValueError:
             found = None
         if found is None or not self._fits(found):
             bounds = f" from {self._least} to {self._most}" if self._least and self._most else ""
@@ -225,14 +225,11 @@ class DurationType(click.ParamType[timedelta]):
 
     @staticmethod
     def _read(value: str) -> timedelta:
-        """Raises ValueError or OverflowError."""
+        """Raises ValueError."""
         # Not above: it loads pydantic, and help has to be fast.
-        from canaryd.wire.fields import parse_duration
+        from canaryd.wire.fields import parse_span
 
-        days = value.removesuffix("d")
-        if days != value and days.isdecimal():  # people say 7d, Go does not
-            return timedelta(days=int(days))
-        return parse_duration(value)
+        return parse_span(value)
 
 
 DURATION = DurationType()

@@ -36,16 +36,13 @@ def run(**given: Any) -> None:  # noqa: ANN401 - click's options, by name
         from canaryd.adapters.log import configure
         from canaryd.app.daemon import run as run_app
         from canaryd.model.errors import CanarydError
-        from canaryd.settings import Settings
+        from canaryd.settings import Settings, wrong
 
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(str(part) for part in detail['loc'])}: {detail['msg']}"
-            for detail in error.errors()
-        )
-        raise click.UsageError(problems) from error
+        options = {name: f"--{name.replace('_', '-')}" for name in given}
+        raise click.UsageError("; ".join(wrong(error, options=options))) from error
     configure(level=settings.log_level)
     collect_rarely()
     try:

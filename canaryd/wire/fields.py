@@ -19,6 +19,7 @@ _UNITS = {
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
 }
+_DAYS = re.compile(r"([0-9]{1,9})d(.*)")
 SHORTEST, LONGEST = "1s", "168h"
 DURATION_BOUNDS = f"{SHORTEST} to {LONGEST}"
 
@@ -31,6 +32,22 @@ def parse_duration(text: str) -> timedelta:
     try:
         parts = [float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text)]
         return sum(parts, timedelta())
+    except OverflowError as error:
+        message = f"{text!r} is too long a duration"
+        raise ValueError(message) from error
+
+
+def parse_span(text: str) -> timedelta:
+    """Read a duration as people give it to a program: one of an object's, and 7d, which Go has not.
+
+    Raises ValueError for anything else.
+    """
+    days = _DAYS.fullmatch(text)
+    if days is None:
+        return parse_duration(text)
+    rest = parse_duration(days[2]) if days[2] else timedelta()
+    try:
+        return timedelta(days=int(days[1])) + rest
     except OverflowError as error:
         message = f"{text!r} is too long a duration"
         raise ValueError(message) from error

@@ -132,7 +132,7 @@ def _value(value: object) -> str:
             return NONE
         case timedelta():
             days = value // timedelta(days=1)
-            return f"{days} days" if days and not value % timedelta(days=1) else span(value)
+            return f"{days}d" if days and not value % timedelta(days=1) else span(value)
         case int() if value >= 1 << 20:
             return f"{value} ({value >> 20} MiB)"
         case _:
