@@ -1,4 +1,4 @@
-"""How canaryd logs: JSON lines, or colours on a terminal; never a secret.
+"""How canaryd logs: JSON lines, or colours on a terminal (without NO_COLOR); never a secret.
 
 Lines of the libraries' own loggers take the same form.
 """
@@ -6,6 +6,7 @@ Lines of the libraries' own loggers take the same form.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import sys
 from collections.abc import Mapping
@@ -55,7 +56,7 @@ def configure(
     pretty = stream.isatty() if console is None else console
     ending: list[Processor]
     if pretty:
-        ending = [structlog.dev.ConsoleRenderer(colors=True)]
+        ending = [structlog.dev.ConsoleRenderer(colors=not os.environ.get("NO_COLOR"))]
     else:
         ending = [
             structlog.processors.format_exc_info,

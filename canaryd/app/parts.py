@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 import structlog
@@ -19,7 +21,7 @@ from canaryd.adapters.kube.connect import (
     own_namespace,
 )
 from canaryd.adapters.kube.identity import identity
-from canaryd.adapters.kube.kinds import Catalogue
+from canaryd.adapters.kube.kinds import LEASES, Catalogue
 from canaryd.adapters.kube.lease import KubeLease, LeaseTimes
 from canaryd.adapters.kube.secrets import KubeSecrets
 from canaryd.adapters.meters import Meters
@@ -110,7 +112,7 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Parts:
         history=history,
         servers=servers,
         session=session,
-        lease=lease(settings, api, catalogue, clock, name),
+        lease=lease(settings, api, catalogue, clock, name, tell=partial(store.failed, LEASES)),
     )
 
 
@@ -133,9 +135,15 @@ async def connect(settings: Settings, clock: SystemClock) -> Connection:
 
 
 def lease(
-    settings: Settings, api: Api, catalogue: Catalogue, clock: SystemClock, name: str
+    settings: Settings,
+    api: Api,
+    catalogue: Catalogue,
+    clock: SystemClock,
+    name: str,
+    *,
+    tell: Callable[[str | None], None],
 ) -> KubeLease:
-    """The lease that keeps two daemons from doing the same work."""
+    """The lease that keeps two daemons from doing the same work; `tell` hears of its failures."""
     times = LeaseTimes(
         duration=settings.lease_duration,
         deadline=settings.lease_deadline,
@@ -143,5 +151,12 @@ def lease(
     )
     namespace = settings.namespace or own_namespace() or "canaryd"
     return KubeLease(
-        api, catalogue, clock, namespace=namespace, name=LEASE, identity=name, times=times
+        api,
+        catalogue,
+        clock,
+        namespace=namespace,
+        name=LEASE,
+        identity=name,
+        times=times,
+        tell=tell,
     )

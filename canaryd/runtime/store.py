@@ -142,7 +142,7 @@ class Store:
             self.enqueue_all()
 
     def failed(self, kind: str, message: str | None) -> None:
-        """The watch of this kind cannot be kept, or is well again."""
+        """The watch of this kind, or the Lease, cannot be kept; None: it is well again."""
         if message is None:
             self._failures.pop(kind, None)
         else:
@@ -182,7 +182,7 @@ class Store:
         return [self._objects[watch.REQUESTS][key.namespace, name] for name in names]
 
     def unready(self) -> list[str]:
-        """Sentences on what is not yet, or no longer, watched."""
+        """Sentences on what is not yet, or no longer, watched, and on a Lease that cannot be had."""
         missing = [
             f"{kind} have not been listed yet" for kind in self._objects if kind not in self._heard
         ]

@@ -22,6 +22,8 @@ class Mood(Enum):
     HANG = "hang"
     ERROR = "500"
     HTML = "a login page"
+    FORBIDDEN = "403"
+    NOWHERE = "there is no such namespace"
     LOSE = "writes are carried out, and their answers get lost"
 
 
@@ -75,6 +77,10 @@ class LeaseServer:
                 return web.Response(status=500)
             case Mood.HTML:
                 return web.Response(text="<html>", content_type="text/html")
+            case Mood.FORBIDDEN:
+                return _refused(403, "Forbidden", 'forbidden: User "canaryd" cannot do that')
+            case Mood.NOWHERE:
+                return _refused(404, "NotFound", 'namespaces "canaryd" not found')
             case Mood.LOSE if request.method != "GET":
                 self._carry_out(request.method, body)
                 return web.Response(status=504)
@@ -95,3 +101,8 @@ class LeaseServer:
             self.spec = body["spec"]
         metadata = {"name": "canaryd", "resourceVersion": str(self._version)}
         return 200, {"metadata": metadata, "spec": self.spec}
+
+
+def _refused(code: int, reason: str, words: str) -> web.Response:
+    body = orjson.dumps(status(code, reason, words))
+    return web.Response(status=code, body=body, content_type="application/json")

@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.kube.identity import identity
@@ -64,7 +65,9 @@ async def elect(server: LeaseServer, tmp_path: Path) -> AsyncIterator[Make]:
     async with AsyncExitStack() as stack:
         api = await stack.enter_async_context(connected(tmp_path, server.url))
 
-        def make(name: str = "me") -> KubeLease:
+        def make(
+            name: str = "me", tell: Callable[[str | None], None] = lambda _: None
+        ) -> KubeLease:
             return KubeLease(
                 api,
                 Catalogue(),
@@ -73,6 +76,7 @@ async def elect(server: LeaseServer, tmp_path: Path) -> AsyncIterator[Make]:
                 name="canaryd",
                 identity=name,
                 times=TIMES,
+                tell=tell,
             )
 
         yield make
@@ -225,6 +229,68 @@ async def test_work_that_fails_frees_the_lease_and_its_error_is_heard(
     with pytest.raises(ZeroDivisionError):
         await elect().hold(Work(error=ZeroDivisionError()))
     assert server.holder == ""
+
+
+CANNOT = (
+    "the Lease canaryd in namespace canaryd cannot be taken or renewed, and without it nothing is"
+    " decided: "
+)
+
+
+@pytest.mark.parametrize(
+    ("mood", "why"),
+    [
+        (
+            Mood.FORBIDDEN,
+            "get leases.coordination.k8s.io is forbidden for canaryd; allow the verb get on"
+            " leases.coordination.k8s.io in its role (deploy/base/rbac.yaml)",
+        ),
+        (
+            Mood.NOWHERE,
+            'create leases.coordination.k8s.io canaryd/canaryd: namespaces "canaryd" not found;'
+            " is that namespace there? another one is named with --namespace",
+        ),
+    ],
+)
+async def test_a_daemon_that_may_not_have_its_lease_says_so_until_it_may(
+    server: LeaseServer, elect: Make, mood: Mood, why: str
+) -> None:
+    told: list[str | None] = []
+    work, server.mood = Work(), mood
+    with capture_logs() as logs:
+        async with running(elect(tell=told.append).hold(work)):
+            await server.until(lambda: server.reads >= 5)
+            assert told == [CANNOT + why]
+            server.mood = Mood.GOOD
+            await work.began.wait()
+    assert told == [CANNOT + why, None]
+    assert [line["error"] for line in logs if line["log_level"] == "warning"] == [CANNOT + why]
+    assert {"lease can be had again"} <= {line["event"] for line in logs}
+
+
+async def test_an_api_server_that_is_away_is_told_only_when_it_stays_away(
+    server: LeaseServer, elect: Make
+) -> None:
+    told: list[str | None] = []
+    work, server.mood = Work(), Mood.ERROR
+    async with running(elect(tell=told.append).hold(work)):
+        await server.until(lambda: server.reads == 2)
+        assert told == []
+        await server.until(lambda: server.reads >= 5)
+        assert len(told) == 1
+        server.mood = Mood.GOOD
+        await work.began.wait()
+    assert told[1:] == [None]
+
+
+async def test_a_lease_that_somebody_else_holds_is_no_trouble(
+    server: LeaseServer, elect: Make
+) -> None:
+    told: list[str | None] = []
+    server.put("other")
+    async with running(elect(tell=told.append).hold(Work())):
+        await server.until(lambda: server.reads >= 5)
+    assert told == []
 
 
 def test_a_restarted_daemon_keeps_its_name(tmp_path: Path) -> None:

@@ -57,6 +57,17 @@ def test_a_person_gets_words() -> None:
     assert not stream.getvalue().startswith("{")
 
 
+@pytest.mark.parametrize(("no_color", "coloured"), [("1", False), ("", True)])
+def test_no_color_switches_colours_off(
+    monkeypatch: pytest.MonkeyPatch, no_color: str, coloured: bool
+) -> None:
+    monkeypatch.setenv("NO_COLOR", no_color)
+    stream = io.StringIO()
+    with logging_to(stream, console=True):
+        structlog.stdlib.get_logger("canaryd.test").info("rollout started")
+    assert ("\x1b[" in stream.getvalue()) is coloured
+
+
 @pytest.mark.parametrize("console", [False, True])
 def test_secrets_are_hidden_however_deep(console: bool) -> None:
     stream = io.StringIO()

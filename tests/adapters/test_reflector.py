@@ -11,6 +11,7 @@ from typing import NamedTuple
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from structlog.testing import capture_logs
 
 from canaryd.adapters.kube.kinds import Catalogue
 from canaryd.adapters.kube.reflector import Pace, Reflector
@@ -247,6 +248,19 @@ async def test_nonsense_instead_of_a_list_is_told_and_does_not_end_the_watch(
         await scene.sink.until(lambda: scene.sink.failures[1:] == [None])
         assert scene.sink.names == {"a"}
         assert str(scene.sink.failures[0]).startswith("list services: ")
+
+
+async def test_a_watch_that_keeps_failing_is_warned_of_once_and_its_return_is_told(
+    play: Play,
+) -> None:
+    answers = [hang] * 5
+    with capture_logs() as logs:
+        async with play(*answers, json(listed(A, version=1)), open_watch()) as scene:
+            await scene.sink.until(lambda: scene.sink.failures[1:] == [None])
+    lines = [(line["log_level"], line["event"]) for line in logs]
+    kept = ("warning", "watch cannot be kept"), ("info", "watch is kept again")
+    assert [line for line in lines if line in kept] == [*kept]
+    assert lines.count(("info", "watch failed")) == 2
 
 
 async def test_a_kind_that_is_not_installed_is_named(play: Play) -> None:

@@ -17,7 +17,13 @@ import structlog
 
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.kinds import LEASES, Catalogue
-from canaryd.model.errors import CanarydError, ConflictError, NotFoundError, UnreachableError
+from canaryd.model.errors import (
+    CanarydError,
+    ConflictError,
+    NotFoundError,
+    TerminalError,
+    UnreachableError,
+)
 from canaryd.model.names import FIELD_MANAGER
 from canaryd.ports import Clock
 
@@ -25,6 +31,12 @@ log = structlog.get_logger(__name__)
 
 _VERSION = "coordination.k8s.io/v1"
 _QUERY = {"fieldManager": FIELD_MANAGER}
+_TOLD = 3
+"""After so many failures in a row the lease counts as one that cannot be had."""
+
+
+def _nobody(_: str | None) -> None:
+    """Nobody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,7 @@ class KubeLease:
         name: str,
         identity: str,
         times: LeaseTimes | None = None,
+        tell: Callable[[str | None], None] = _nobody,
     ) -> None:
         self._api = api
         self._clock = clock
@@ -66,6 +79,10 @@ class KubeLease:
         self._name = name
         self._identity = identity
         self._times = times or LeaseTimes()
+        self._tell = tell
+        self._told: str | None = None
+        self._failures = 0
+        """In a row; that somebody else holds the lease is none."""
         self._lease: dict[str, Any] = {}
         """The object as last read or written; its resourceVersion fences the next write."""
         self._observed: tuple[dict[str, Any], float] = ({}, 0.0)
@@ -115,9 +132,10 @@ class KubeLease:
                 log.warning("lease lost", identity=self._identity, error=str(error))
                 return
             except CanarydError as error:
-                log.info("lease not renewed", identity=self._identity, error=str(error))
+                self._failed(error)
                 pause = self._times.retry
             else:
+                self._well()
                 pause = self._times.renew
 
     async def _renew(self) -> None:
@@ -155,11 +173,39 @@ class KubeLease:
     async def _acquire(self) -> None:
         while True:
             try:
-                if await self._try():
-                    return
+                ours = await self._try()
             except CanarydError as error:
-                log.info("lease not acquired", identity=self._identity, error=str(error))
+                self._failed(error)
+            else:
+                self._well()
+                if ours:
+                    return
             await asyncio.sleep(self._times.retry.total_seconds())
+
+    def _failed(self, error: CanarydError) -> None:
+        """Say why nothing is decided: at once where trying again does not help."""
+        self._failures += 1
+        terminal = isinstance(error, TerminalError)
+        if not terminal and self._failures < _TOLD:
+            log.info("lease not acquired or renewed", identity=self._identity, error=str(error))
+            return
+        message = (
+            f"the Lease {self._name} in namespace {self._namespace} cannot be taken or renewed, and"
+            f" without it nothing is decided: {error}"
+        )
+        if isinstance(error, NotFoundError):
+            message += "; is that namespace there? another one is named with --namespace"
+        if message != self._told:
+            self._told = message
+            self._tell(message)
+            log.warning("lease cannot be had", identity=self._identity, error=message)
+
+    def _well(self) -> None:
+        self._failures = 0
+        if self._told is not None:
+            self._told = None
+            self._tell(None)
+            log.info("lease can be had again", identity=self._identity)
 
     async def _try(self) -> bool:
         try:

@@ -181,18 +181,24 @@ class Reflector:
 
     def _note_failure(self, message: str, *, at_once: bool = False) -> None:
         self._failures += 1
-        log.info("watch failed", kind=self._kind, error=message, failures=self._failures)
         if self._open:
             self._spoiled += 1
             if self._spoiled % _SPOILED == 0:
                 self._version = None
         if at_once or self._failures >= _TOLD:
             self._tell(message)
+        else:
+            log.info("watch failed", kind=self._kind, error=message, failures=self._failures)
 
     def _tell(self, message: str | None) -> None:
-        if message != self._told:
-            self._told = message
-            self._sink.failed(self._kind, message)
+        if message == self._told:
+            return
+        self._told = message
+        self._sink.failed(self._kind, message)
+        if message is None:
+            log.info("watch is kept again", kind=self._kind)
+        else:
+            log.warning("watch cannot be kept", kind=self._kind, error=message)
 
     def _backoff(self) -> float:
         doublings = min(max(self._failures, 1) - 1, 20)
