@@ -254,6 +254,10 @@ class Meter(Protocol):
         """So many keys wait."""
         ...
 
+    def receiver(self, provider: str) -> None:
+        """There may be notices to this AlertProvider (`namespace/name`) from now on."""
+        ...
+
     def notified(self, provider: str, *, delivered: bool) -> None:
         """A notice to this AlertProvider (`namespace/name`) arrived, or was given up."""
         ...

@@ -102,7 +102,6 @@ class World:
             Catalogue(),
             store,
             self.clock,
-            observe=meters.requested,
             turnstile=Turnstile(per_second=1e9),
         )
         router = IstioRouter(writer)

@@ -17,6 +17,17 @@ from canaryd.model.names import Key
 from canaryd.model.status import Phase, Status
 
 _RECONCILE_SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30)
+OUTCOMES = (
+    "ok",
+    "waits",
+    "overtaken",
+    "conflict",
+    "transient",
+    "terminal",
+    "bug",
+    "cancelled",
+)
+"""How a reconcile ends."""
 _CANARY = ("namespace", "canary")
 _DELIVERED, _FAILED = "delivered", "failed"
 
@@ -57,6 +68,7 @@ class Meters:
         self._notices = Counter(
             "canaryd_notices", "Notices to receivers.", ["provider", "outcome"], registry=registry
         )
+        self._begin_at_zero()
         self._told: set[str] = set()
         """Receivers that are shown."""
         self._unnamed: set[str] = set()
@@ -68,6 +80,15 @@ class Meters:
             "canaryd_history_rows_lost", "History rows that were not kept.", registry=registry
         )
 
+    def _begin_at_zero(self) -> None:
+        """Show what has not happened yet: no rate sees a series that begins at 1."""
+        for outcome in OUTCOMES:
+            self._reconcile.labels(outcome)
+        for phase in Phase:
+            self._decisions.labels(phase.value)
+        for answered in Answered:
+            self._samples.labels(answered.value)
+
     def render(self) -> bytes:
         """Write everything in Prometheus' text form."""
         return generate_latest(self.registry)
@@ -77,10 +98,7 @@ class Meters:
         self._decisions.labels(phase.value).inc()
 
     def reconciled(self, seconds: float, outcome: str) -> None:
-        """Note a reconcile that ended.
-
-        ok, waits, overtaken, conflict, transient, terminal, bug or cancelled.
-        """
+        """Note a reconcile that ended, as one of `OUTCOMES`."""
         self._reconcile.labels(outcome).observe(seconds)
 
     def queued(self, depth: int) -> None:
@@ -101,9 +119,16 @@ class Meters:
 
     def notified(self, provider: str, *, delivered: bool) -> None:
         """Count a notice, delivered or given up."""
-        self._told.add(provider)
-        self._unnamed.discard(provider)
+        self.receiver(provider)
         self._notices.labels(provider, _DELIVERED if delivered else _FAILED).inc()
+
+    def receiver(self, provider: str) -> None:
+        """Show a receiver before it is told anything: no rate sees a series that begins at 1."""
+        self._unnamed.discard(provider)
+        if provider not in self._told:
+            self._told.add(provider)
+            for outcome in (_DELIVERED, _FAILED):
+                self._notices.labels(provider, outcome)
 
     def keep_receivers(self, named: Collection[str]) -> None:
         """Show others no more when no alert named them the last time either.
@@ -114,7 +139,6 @@ class Meters:
         gone = unnamed & self._unnamed
         for provider in gone:
             for outcome in (_DELIVERED, _FAILED):
-                self._notices.labels(provider, outcome)  # so that there is one to remove
                 self._notices.remove(provider, outcome)
         self._told -= gone
         self._unnamed = unnamed - gone

@@ -58,7 +58,6 @@ class Leader:
             parts.catalogue,
             parts.store,
             parts.clock,
-            observe=parts.meters.requested,
             turnstile=turnstile,
         )
         self._timers = HeapTimers(clock=parts.clock, due=parts.queue.add, grain=parts.settings.pump)

@@ -69,7 +69,7 @@ async def opened(settings: Settings, stack: AsyncExitStack) -> Parts:
     )
     await listen(web, settings)
     stack.push_async_callback(web.stop)
-    api = Api(await connect(settings, clock))
+    api = Api(await connect(settings, clock), observe=meters.requested)
     stack.push_async_callback(api.aclose)
     catalogue = Catalogue()
     with suppress(CanarydError):  # a reflector that finds nothing asks again

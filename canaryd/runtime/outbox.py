@@ -108,6 +108,8 @@ class Outbox:
         box.since = None
         for name in box.delivered.keys() - self._receive(key):
             del box.delivered[name]  # named again one day it begins anew, as in the status
+        for provider in (EVENTS, *(str(alert.provider) for alert in self._alerts(key))):
+            self._meter.receiver(provider)
         for name in (EVENTS, *(alert.name for alert in self._alerts(key))):
             if (key, name) not in self._lanes and self._next(key, name, status) is not None:
                 self._lanes.add((key, name))

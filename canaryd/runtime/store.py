@@ -182,7 +182,7 @@ class Store:
         return [self._objects[watch.REQUESTS][key.namespace, name] for name in names]
 
     def unready(self) -> list[str]:
-        """Sentences on what is not yet, or no longer, watched, and on a Lease that cannot be had."""
+        """Sentences on what is not yet, or no longer, watched, or on a Lease out of reach."""
         missing = [
             f"{kind} have not been listed yet" for kind in self._objects if kind not in self._heard
         ]

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from canaryd.adapters.clock import SystemClock
-from canaryd.adapters.kube.api import Api
+from canaryd.adapters.kube.api import Api, Observe
 from canaryd.adapters.kube.connect import connect_by_kubeconfig
 from canaryd.model.names import Key
 from tests.adapters.misbehaving import Behaviour, raw
@@ -87,7 +87,13 @@ class RememberingSink:
 
 
 @asynccontextmanager
-async def connected(folder: Path, url: str, *, seconds: float = 5) -> AsyncIterator[Api]:
+async def connected(
+    folder: Path,
+    url: str,
+    *,
+    seconds: float = 5,
+    observe: Observe = lambda _verb, _kind, _outcome: None,
+) -> AsyncIterator[Api]:
     """A client of the server at that address, by a kubeconfig."""
     config = {
         "apiVersion": "v1",
@@ -100,7 +106,7 @@ async def connected(folder: Path, url: str, *, seconds: float = 5) -> AsyncItera
     path = folder / "kubeconfig"
     path.write_bytes(orjson.dumps(config))
     connection = await connect_by_kubeconfig(SystemClock(), path=str(path))
-    api = Api(connection, timeout=timedelta(seconds=seconds), largest=1 << 20)
+    api = Api(connection, timeout=timedelta(seconds=seconds), largest=1 << 20, observe=observe)
     try:
         yield api
     finally:

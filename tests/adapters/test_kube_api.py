@@ -12,7 +12,7 @@ import pytest
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.connect import connect_by_kubeconfig, connect_in_cluster, own_namespace
 from canaryd.adapters.kube.errors import ExistsError, ExpiredError
-from canaryd.adapters.kube.kinds import Call, Catalogue
+from canaryd.adapters.kube.kinds import LEASES, Call, Catalogue
 from canaryd.model.errors import (
     CanarydError,
     ConflictError,
@@ -24,7 +24,7 @@ from canaryd.model.errors import (
 )
 from canaryd.wire.watch import VIRTUALSERVICES
 from tests.adapters.fakes import HandClock
-from tests.adapters.kube import connected, status
+from tests.adapters.kube import connected, open_watch, status
 from tests.adapters.misbehaving import Behaviour, drip, hang, http, json, misbehaving, raw
 
 CALL = Call("patch", "virtualservices.networking.istio.io", "/x", "demo/podinfo")
@@ -96,6 +96,45 @@ async def test_a_throttled_request_says_how_long_to_wait(
         with pytest.raises(ThrottledError) as raised:
             await api.send(CALL)
     assert raised.value.retry_after == timedelta(seconds=seconds)
+
+
+async def test_every_request_is_counted_by_how_it_ended_reads_and_watches_too(
+    tmp_path: Path,
+) -> None:
+    counted: list[tuple[str, str, str]] = []
+
+    def count(verb: str, kind: str, outcome: str) -> None:
+        counted.append((verb, kind, outcome))
+
+    refused = json(status(403, "Forbidden", FORBIDDEN), 403)
+    gone = json(status(410, "Expired", "too old"), 410)
+    answers = json({}), refused, open_watch(), gone, json({}), raw(b"", close=True)
+    catalogue = Catalogue()
+    routes, leases = catalogue[VIRTUALSERVICES], catalogue[LEASES]
+    whole = timedelta(seconds=5)
+    async with (
+        misbehaving(*answers) as server,
+        connected(tmp_path, server.url, observe=count) as api,
+    ):
+        await api.send(routes.everywhere("list"))
+        with pytest.raises(ForbiddenError):
+            await api.send(leases.one("get", "canaryd", "canaryd"))
+        async with api.stream(routes.everywhere("watch"), query={}, ends_after=whole):
+            pass
+        with pytest.raises(ExpiredError):
+            async with api.stream(routes.everywhere("watch"), query={}, ends_after=whole):
+                pass
+        await api.send(Call("get", "/apis/networking.istio.io", "/apis/networking.istio.io"))
+        with pytest.raises(UnreachableError):
+            await api.send(routes.one("patch", "demo", "podinfo", "status"), body=b"{}")
+    assert counted == [
+        ("list", "virtualservices", "ok"),
+        ("get", "leases", "forbidden"),
+        ("watch", "virtualservices", "ok"),
+        ("watch", "virtualservices", "expired"),
+        ("get", "apis", "ok"),
+        ("patch", "virtualservices", "unreachable"),
+    ]
 
 
 async def test_a_server_that_is_not_there_is_unreachable(tmp_path: Path) -> None:

@@ -45,13 +45,19 @@ async def scene(
 ) -> AsyncIterator[Scene]:
     sink = RememberingSink()
     counted: list[tuple[str, str, str]] = []
-    async with misbehaving(*behaviours) as server, connected(folder, server.url) as api:
+
+    def count(verb: str, kind: str, outcome: str) -> None:
+        counted.append((verb, kind, outcome))
+
+    async with (
+        misbehaving(*behaviours) as server,
+        connected(folder, server.url, observe=count) as api,
+    ):
         writer = KubeWriter(
             api,
             Catalogue(),
             sink,
             HandClock(),
-            observe=lambda verb, kind, outcome: counted.append((verb, kind, outcome)),
             turnstile=turnstile,
         )
         yield Scene(writer, sink, server, counted)
@@ -103,7 +109,10 @@ async def test_who_wrote_first_is_in_the_store_when_the_conflict_is_raised(
         with pytest.raises(ConflictError):
             await it.writer.json_patch(VIRTUALSERVICES, KEY, [{"op": "test"}])
         assert version(it.sink, VIRTUALSERVICES) == "9"
-        assert it.counted == [("patch", VIRTUALSERVICES, "conflict")]
+        assert it.counted == [
+            ("patch", VIRTUALSERVICES, "conflict"),
+            ("get", VIRTUALSERVICES, "ok"),
+        ]
 
 
 async def test_a_conflict_over_an_object_that_is_gone_takes_it_out_of_the_store(

@@ -89,6 +89,17 @@ async def test_everything_counted_is_scraped() -> None:
     assert found["canaryd_history_rows_lost_total", ()] == 5
 
 
+def test_what_has_not_happened_yet_is_shown_as_nothing_so_that_the_first_time_is_seen() -> None:
+    meters = Meters()
+    meters.receiver("demo/slack")
+    found = values(meters.render().decode())
+    assert found["canaryd_notices_total", ("failed", "demo/slack")] == 0
+    assert found["canaryd_notices_total", ("delivered", "demo/slack")] == 0
+    assert found["canaryd_reconcile_seconds_count", ("bug",)] == 0
+    assert found["canaryd_decisions_total", (Phase.IDLE.value,)] == 0
+    assert found["canaryd_metric_samples_total", (Answered.REFUSED.value,)] == 0
+
+
 def test_receivers_that_no_alert_names_any_more_are_shown_no_more() -> None:
     meters = Meters()
     for team in ("a", "b"):

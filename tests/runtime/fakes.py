@@ -53,12 +53,16 @@ class Meter:
 
     def __init__(self) -> None:
         self.notices: list[tuple[str, bool]] = []
+        self.shown: set[str] = set()
 
     def reconciled(self, seconds: float, outcome: str) -> None: ...
     def queued(self, depth: int) -> None: ...
     def decided(self, phase: Phase) -> None: ...
     def canary(self, key: Key, status: Status) -> None: ...
     def forget(self, key: Key) -> None: ...
+
+    def receiver(self, provider: str) -> None:
+        self.shown.add(provider)
 
     def notified(self, provider: str, *, delivered: bool) -> None:
         self.notices.append((provider, delivered))

@@ -90,6 +90,16 @@ async def test_deliveries_are_due_to_be_written_down_after_half_a_minute() -> No
     assert outbox.unwritten() == []
 
 
+async def test_a_receiver_is_shown_before_its_first_notice_so_that_the_first_failure_is_seen() -> (
+    None
+):
+    meter = Meter()
+    quiet = Status(delivered={"events": 0, "ops": 0})
+    await deliver(quiet, Receiver(), meter=meter)
+    assert meter.shown == {"events", "demo/slack"}
+    assert meter.notices == []
+
+
 async def test_notices_are_counted_by_receiver_until_no_alert_names_it() -> None:
     clock, meter = HandClock(), Meter()
     known = store(clock)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, version
@@ -20,7 +20,10 @@ from canaryd.adapters.kube.connect import Connection
 from canaryd.adapters.kube.errors import excerpt, translate
 from canaryd.adapters.kube.kinds import JSON, METHODS, Call
 from canaryd.adapters.kube.library import ConfigException
-from canaryd.model.errors import UnreachableError
+from canaryd.model.errors import CanarydError, UnreachableError
+
+Observe = Callable[[str, str, str], None]
+"""Told of every request: verb, kind, and `ok` or the name of its error."""
 
 _MIB = 1 << 20
 _REFUSAL_SIZE = _MIB
@@ -35,6 +38,10 @@ def _user_agent() -> str:
         return "canaryd/unknown"
 
 
+def _nobody(verb: str, kind: str, outcome: str) -> None:
+    """Nobody counts."""
+
+
 class Api:
     """Asks the API server. `timeout` is a request's, and a watch's until it is open."""
 
@@ -44,7 +51,9 @@ class Api:
         *,
         timeout: timedelta = timedelta(seconds=10),
         largest: int = 64 * _MIB,
+        observe: Observe = _nobody,
     ) -> None:
+        self._observe = observe
         self._client = connection.client
         self._expire = connection.expire
         self._timeout = timeout.total_seconds()
@@ -71,7 +80,7 @@ class Api:
     ) -> bytes:
         """Ask, and return the whole answer, which is JSON and a success."""
         seconds = timeout.total_seconds() if timeout else self._timeout
-        with _translated(call):
+        with self._counted(call), _translated(call):
             async with asyncio.timeout(seconds):
                 async with await self._open(call, query, body, content_type) as response:
                     return await self._read(call, response, self._largest)
@@ -83,13 +92,25 @@ class Api:
         """Open an answer that goes on, at most for `ends_after`; it is closed with the block."""
         with _translated(call):
             async with asyncio.timeout(ends_after.total_seconds()):
-                async with asyncio.timeout(self._timeout):
-                    response = await self._open(call, query, None, JSON)
+                with self._counted(call), _translated(call):
+                    async with asyncio.timeout(self._timeout):
+                        response = await self._open(call, query, None, JSON)
                 try:
                     _keep_alive(response)
                     yield response.content
                 finally:
                     _drop(response)
+
+    @contextmanager
+    def _counted(self, call: Call) -> Iterator[None]:
+        """Count what is asked by how it ends; of what goes on, whether it was opened."""
+        try:
+            yield
+        except CanarydError as error:
+            outcome = type(error).__name__.removesuffix("Error").lower()
+            self._observe(call.verb, call.kind, outcome)
+            raise
+        self._observe(call.verb, call.kind, "ok")
 
     async def aclose(self) -> None:
         """Close all connections."""

@@ -40,6 +40,11 @@ class Call:
     where: str = ""
 
     @property
+    def kind(self) -> str:
+        """The plural, without group and subresource: deployments; what discovery asks is apis."""
+        return self.resource.lstrip("/").partition("/")[0].partition(".")[0]
+
+    @property
     def permission(self) -> str:
         """What RBAC must allow: verb and resource."""
         return f"{self.verb} {self.resource}"

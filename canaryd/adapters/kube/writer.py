@@ -5,8 +5,7 @@ Repeats nothing and decides nothing: a conflict re-reads the object and is the c
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -17,20 +16,13 @@ from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import JSON, JSON_PATCH, MERGE_PATCH, Call, Catalogue
 from canaryd.adapters.kube.turnstile import Turnstile
 from canaryd.model.decision import Answer
-from canaryd.model.errors import CanarydError, ConflictError, NotFoundError, OvertakenError
+from canaryd.model.errors import CanarydError, ConflictError, NotFoundError
 from canaryd.model.names import FIELD_MANAGER, Key
 from canaryd.model.urgency import Urgency
 from canaryd.ports import Clock, Sink
 from canaryd.wire import watch
 
-Observe = Callable[[str, str, str], None]
-"""Told of every write: verb, kind, and `ok` or the name of its error."""
-
 _QUERY = {"fieldManager": FIELD_MANAGER}
-
-
-def _nobody(verb: str, kind: str, outcome: str) -> None:
-    """Nobody counts."""
 
 
 class _Turn(NamedTuple):
@@ -50,14 +42,12 @@ class KubeWriter:
         sink: Sink,
         clock: Clock,
         *,
-        observe: Observe = _nobody,
         turnstile: Turnstile | None = None,
     ) -> None:
         self._api = api
         self._catalogue = catalogue
         self._sink = sink
         self._clock = clock
-        self._observe = observe
         self._turnstile = turnstile or Turnstile()
         self._decoders = {kind: Decoder(kind) for kind in watch.OBJECTS}
 
@@ -100,7 +90,7 @@ class KubeWriter:
         name = body.get("metadata", {}).get("name", "")
         call = self._catalogue[kind].within("create", namespace, name)
         try:
-            async with self._turn(call, kind, _Turn(Urgency.NEWS)):
+            async with self._turnstile.turn(Urgency.NEWS):
                 answer = await self._send(call, body, JSON)
         except ExistsError:
             return
@@ -110,7 +100,7 @@ class KubeWriter:
         """Delete an object; none of that name is success. The store learns it from the watch."""
         call = self._catalogue[kind].one("delete", namespace, name)
         try:
-            async with self._turn(call, kind, _Turn(Urgency.NEWS)):
+            async with self._turnstile.turn(Urgency.NEWS):
                 await self._api.send(call)
         except NotFoundError:
             return
@@ -147,7 +137,7 @@ class KubeWriter:
         turn: _Turn,
     ) -> None:
         try:
-            async with self._turn(call, kind, turn):
+            async with self._turnstile.turn(turn.urgency, turn.of):
                 answer = await self._send(call, body(), content_type)
         except ConflictError:
             await self._reread(kind, key, turn.urgency)
@@ -177,19 +167,3 @@ class KubeWriter:
         decoder = self._decoders.get(kind)
         if decoder is not None:
             self._sink.apply(kind, decoder.one(call, answer))
-
-    @asynccontextmanager
-    async def _turn(self, call: Call, kind: str, turn: _Turn) -> AsyncIterator[None]:
-        outcome: str | None = "ok"
-        try:
-            async with self._turnstile.turn(turn.urgency, turn.of):
-                yield
-        except OvertakenError:
-            outcome = None  # nothing was sent
-            raise
-        except CanarydError as error:
-            outcome = type(error).__name__.removesuffix("Error").lower()
-            raise
-        finally:
-            if outcome is not None:
-                self._observe(call.verb, kind, outcome)
