@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -120,8 +121,11 @@ async def listen(web: WebServer, settings: Settings) -> None:
     """Listen, or say which setting to change."""
     try:
         await web.start()
-    except OSError as error:
-        message = f"cannot listen on {settings.listen}:{settings.port} ({error}); set --port"
+    except (OSError, UnicodeError) as error:
+        # A port is taken, or not for everybody; all else is the address.
+        port = isinstance(error, OSError) and error.errno in {errno.EADDRINUSE, errno.EACCES}
+        option = "--port" if port else "--listen"
+        message = f"cannot listen on {settings.listen}:{settings.port} ({error}); set {option}"
         raise RefusedError(message) from error
 
 

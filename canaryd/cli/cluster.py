@@ -5,24 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from os import pathsep
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import msgspec
-import yaml
 
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.connect import (
+    UNUSABLE,
     Connection,
     connect_by_kubeconfig,
     connect_in_cluster,
+    kubeconfigs,
     own_namespace,
 )
 from canaryd.adapters.kube.events import Decoder
 from canaryd.adapters.kube.kinds import Call, Catalogue
-from canaryd.adapters.kube.library import ConfigException, list_kube_config_contexts
+from canaryd.adapters.kube.library import list_kube_config_contexts
 from canaryd.cli.exits import NoCanary, Stop
 from canaryd.cli.options import Where
 from canaryd.model.errors import CanarydError, NotFoundError, RefusedError, UnreachableError
@@ -166,12 +165,12 @@ async def cluster(where: Where) -> AsyncIterator[Cluster]:
     """Connect as kubectl does; in a pod without kubeconfig, as the pod."""
     clock = SystemClock()
     path = where.kubeconfig or HOME_KUBECONFIG
-    in_pod = where.kubeconfig is None and not _exists(path) and own_namespace() is not None
+    in_pod = where.kubeconfig is None and not kubeconfigs(path) and own_namespace() is not None
     namespace: str | None
     connection: Connection
     if in_pod:
         connection, namespace = await connect_in_cluster(clock), own_namespace()
-    elif not _exists(path):
+    elif not kubeconfigs(path):
         message = f"there is no kubeconfig {path}; give --kubeconfig or set KUBECONFIG"
         raise RefusedError(message)
     else:
@@ -184,14 +183,10 @@ async def cluster(where: Where) -> AsyncIterator[Cluster]:
         await api.aclose()
 
 
-def _exists(paths: str) -> bool:
-    return any(Path(path).expanduser().exists() for path in paths.split(pathsep) if path)
-
-
 def _context_namespace(path: str, context: str | None) -> str | None:
     try:
         contexts, current = list_kube_config_contexts(config_file=path)
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, KeyError):
+    except UNUSABLE:
         return None  # whoever connects says what is wrong with the file
     chosen = current
     if context is not None:

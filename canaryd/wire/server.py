@@ -13,6 +13,8 @@ from canaryd.wire.fields import Label, ObjectName, duration_of, parse_duration
 from canaryd.wire.rules import Rule, WireModel, matches
 
 _LOGIN = r"^[a-z]+://[^/?#]*@"
+_API = r"/api/v1(/(query|query_range))?/*$"
+"""What stands at an address' end that canaryd adds itself."""
 LOGINS = ("authorization", "proxy-authorization")
 """Headers with a login, in small letters."""
 _KEPT = (*LOGINS, "host", "connection", "transfer-encoding", "accept-encoding")
@@ -39,6 +41,11 @@ ServerAddress = Annotated[
         cel=f"!self.matches(r'{_LOGIN}')",
         message="has a login in it: put username and password into a Secret, and name that in"
         " secretRef",
+    ),
+    Rule(
+        holds=lambda text: not re.search(_API, text),
+        cel=f"!self.matches(r'{_API}')",
+        message="must end before /api/v1, which canaryd adds itself, like http://prometheus:9090",
     ),
     matches(
         r"https?://[^\s/?#]+(/[^\s?#]*)?",

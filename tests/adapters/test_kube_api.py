@@ -190,8 +190,35 @@ async def test_a_pods_token_is_read_again_when_it_is_old_or_refused(tmp_path: Pa
 async def test_outside_of_a_cluster_canaryd_says_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(RefusedError, match="--kubeconfig"):
         await connect_in_cluster(HandClock(), environ={}, service_account=tmp_path)
-    with pytest.raises(RefusedError, match="cannot use the kubeconfig"):
+    with pytest.raises(RefusedError, match=r"there is no kubeconfig .*; give the path of one"):
         await connect_by_kubeconfig(HandClock(), path=str(tmp_path / "none"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "it is empty"),
+        (b"# nothing\n", "it is empty"),
+        (b"- clusters\n", "it is no mapping with clusters, users and contexts"),
+        (b"clusters", "it is no mapping with clusters, users and contexts"),
+        (b"kind: Config # \xff\n", "it is not text in UTF-8"),
+        (b"{", "while parsing"),
+        (b"kind: Config", "current-context"),
+        (b"{current-context: t, contexts: 5, clusters: [], users: []}", ""),
+        (b"{current-context: t, contexts: [7], clusters: [], users: []}", ""),
+        (b"{current-context: [], contexts: [], clusters: {}, users: x}", ""),
+    ],
+)
+async def test_a_kubeconfig_that_is_none_is_told_in_one_line(
+    tmp_path: Path, content: bytes, words: str
+) -> None:
+    path = tmp_path / "config"
+    path.write_bytes(content)
+    with pytest.raises(RefusedError, match="cannot use the kubeconfig") as caught:
+        await connect_by_kubeconfig(HandClock(), path=str(path))
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_pod_knows_its_namespace(tmp_path: Path) -> None:

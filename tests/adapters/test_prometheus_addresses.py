@@ -53,6 +53,28 @@ async def test_an_address_that_is_none_is_refused_when_it_is_looked_up(
     assert words.isascii()
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://h/api/v1",
+        "http://h/api/v1/",
+        "https://ann:horse@h/p/api/v1//",
+        "http://h/api/v1/query",
+    ],
+)
+def test_an_address_that_has_what_canaryd_adds_is_refused(address: str) -> None:
+    with pytest.raises(RefusedError, match="end it before /api/v1") as caught:
+        Server(address, connections=1)
+    assert "horse" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "address", ["http://k8s/api/v1/namespaces/m/services/p:9090/proxy", "http://h/api/v1beta"]
+)
+def test_an_address_that_only_looks_like_it_can_be_used(address: str) -> None:
+    Server(address, connections=1).close()
+
+
 @pytest.mark.parametrize("address", ["http://b\u00fccher.example", "http://[::1]:9", "http://h./p"])
 def test_an_unusual_address_can_be_used(address: str) -> None:
     Server(address, connections=1).close()

@@ -224,6 +224,9 @@ def test_kubeconfig_comes_from_the_environment_too(api: FakeApi, tmp_path: Path)
         (None, "there is no kubeconfig"),
         ("{", "cannot use the kubeconfig"),
         ("kind: Config", "cannot use the kubeconfig"),
+        ("", "it is empty"),
+        ("- a", "it is no mapping"),
+        ("a: \xff", "it is not text in UTF-8"),
     ],
 )
 def test_a_kubeconfig_that_cannot_be_used_is_a_sentence(
@@ -231,7 +234,7 @@ def test_a_kubeconfig_that_cannot_be_used_is_a_sentence(
 ) -> None:
     path = tmp_path / "config"
     if content is not None:
-        path.write_text(content)
+        path.write_bytes(content.encode("latin-1"))
     result = CliRunner().invoke(main, ["get", "--kubeconfig", str(path)], catch_exceptions=False)
     assert result.exit_code == 1
     assert words in result.stderr

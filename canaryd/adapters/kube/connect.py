@@ -26,6 +26,17 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_AGE = 60.0
 _KUBECONFIG_AGE = 300.0
 _BEARER = "BearerToken"
+_HOME = "~/.kube/config"
+UNUSABLE = (
+    ConfigException,
+    OSError,
+    yaml.YAMLError,
+    TypeError,
+    KeyError,
+    ValueError,
+    AttributeError,
+)
+"""What the library raises for a kubeconfig: it does not look at what it is given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +80,42 @@ async def connect_by_kubeconfig(
     refresh = _Kubeconfig(path, context, clock)
     try:
         await refresh.load(configuration)
-    except (ConfigException, OSError, yaml.YAMLError, TypeError, KeyError) as error:
-        message = f"cannot use the kubeconfig {path or '~/.kube/config'}: {error}"
-        raise RefusedError(message) from error
+    except UNUSABLE as error:
+        raise RefusedError(
+            _unusable(path or os.environ.get("KUBECONFIG") or _HOME, error)
+        ) from error
     return _connection(configuration, refresh, refresh.expire)
+
+
+def kubeconfigs(paths: str) -> list[Path]:
+    """Return those of the files that are there; several are named as in KUBECONFIG."""
+    found = (Path(path).expanduser() for path in paths.split(os.pathsep) if path)
+    return [path for path in found if path.exists()]
+
+
+def _unusable(paths: str, error: Exception) -> str:
+    """Say what is wrong with a kubeconfig that the library could not read."""
+    files = kubeconfigs(paths)
+    if not files:
+        return f"there is no kubeconfig {paths}; give the path of one with --kubeconfig"
+    faults = ((path, _fault(path)) for path in files)
+    place, fault = next(((path, fault) for path, fault in faults if fault), (paths, str(error)))
+    return f"cannot use the kubeconfig {place}: {' '.join(fault.split())}"
+
+
+def _fault(path: Path) -> str | None:
+    """What one file has instead of a kubeconfig; None: it looks like one."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        return "it is not text in UTF-8"
+    except (OSError, yaml.YAMLError) as error:
+        return str(error)
+    if found is None:
+        return "it is empty"
+    if not isinstance(found, dict):
+        return "it is no mapping with clusters, users and contexts"
+    return None
 
 
 def own_namespace(service_account: Path = SERVICE_ACCOUNT) -> str | None:
@@ -142,7 +185,7 @@ class _Kubeconfig:
         fresh = Configuration()
         try:
             await self.load(fresh)
-        except (ConfigException, OSError, yaml.YAMLError, TypeError, KeyError):
+        except UNUSABLE:
             return
         configuration.api_key.update(fresh.api_key)
 

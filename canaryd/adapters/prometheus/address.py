@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, unquote, urlsplit
 
@@ -16,6 +17,11 @@ _TOO_MUCH = (
     "the metrics server's address goes on after ? or #: end it before, as far as before /api/v1;"
     " a login with such characters is written with %3F and %23"
 )
+_GOES_ON = (
+    "the metrics server's address ends with what canaryd adds itself: end it before /api/v1, like"
+    " http://prometheus:9090"
+)
+_API = re.compile(r"/api/v1(/(query|query_range))?/*\Z")
 _NAME = "the name before @ in the metrics server's address"
 
 
@@ -46,6 +52,8 @@ def address_of(text: str) -> Address:
     host = parts.hostname or ""
     bracketed = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/")
+    if _API.search(path):
+        raise RefusedError(_GOES_ON)
     if parts.username is None:
         return Address(parts.scheme, bracketed, port, path)
     password = unquote(parts.password or "")
