@@ -125,8 +125,10 @@ def restored(draft: Draft) -> str:
 
 def stands(draft: Draft) -> str:
     """Say what becomes of them from the second time on."""
-    at_rest = f"each time it is put back: {draft.primary.name} serves, nothing is being released"
-    return "the lowest weight since stands" if draft.status.rollout else at_rest
+    quiet = span(draft.snap.waits.contest_window)
+    at_rest = f"{draft.primary.name} serves, so that they are put back each time"
+    waits = f"; what is pushed meanwhile waits until {quiet} pass without such a write"
+    return "the lowest weight since stands" if draft.status.rollout else f"{at_rest}{waits}"
 
 
 def way_out(draft: Draft) -> str:

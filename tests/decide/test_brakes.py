@@ -223,5 +223,6 @@ def test_a_canary_at_rest_whose_weights_somebody_keeps_writing_is_not_said_to_be
     assert written(decision) == [0]
     facts = {c.type: c for c in after(snap, decision).conditions}
     assert (facts["Ready"].status, facts["Ready"].reason) == ("False", "WeightsContested")
-    assert "each time it is put back: podinfo-v1 serves" in facts["Ready"].message
+    assert "podinfo-v1 serves, so that they are put back each time" in facts["Ready"].message
+    assert "waits until 10m pass without such a write" in facts["Ready"].message
     assert "abort" not in facts["Ready"].message
