@@ -10,7 +10,8 @@ import click
 
 from canaryd.cli.console import say, say_object
 from canaryd.cli.exits import Stop
-from canaryd.cli.options import DURATION, Where, cluster_options, example, output_option
+from canaryd.cli.options import Where, cluster_options, example, output_option
+from canaryd.cli.values import DURATION, NAME
 from canaryd.model.decision import RequestState
 from canaryd.model.snapshot import Verb
 
@@ -36,7 +37,7 @@ def _command(
             click.option("--no-wait", is_flag=True, help="Ask, and do not wait for the answer."),
             click.option("--revision", help="The revision meant. Default: the one that runs."),
             click.option("--reason", default="", help="Why, for the history and whoever is told."),
-            click.argument("name"),
+            click.argument("name", type=NAME),
         ):
             body = option(body)
         return click.command(verb.value, help=help_text, epilog=example(*examples))(body)

@@ -9,13 +9,12 @@ import click
 
 from canaryd.cli.options import (
     Access,
-    DurationType,
-    Whole,
     access_options,
     canary_file_options,
     example,
     output_option,
 )
+from canaryd.cli.values import DurationType, Whole
 
 LOCAL = "http://localhost:9090"
 """Asked when neither the command line nor the Canary names a server."""

@@ -12,6 +12,7 @@ import orjson
 from canaryd.adapters.clock import SystemClock
 from canaryd.cli.console import note, say, say_json, say_object, say_yaml, table
 from canaryd.cli.options import Where, cluster_options, example, output_option
+from canaryd.cli.values import NAME
 from canaryd.cli.words import age
 
 KIND_NAME = "canary.canaryd.io"
@@ -24,7 +25,7 @@ Object = Mapping[str, Any]
 @click.command(
     epilog=example("canaryd get", "canaryd get -A -o wide", "canaryd get podinfo -o yaml")
 )
-@click.argument("name", required=False)
+@click.argument("name", type=NAME, required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="List those of all namespaces.")
 @output_option("text", "wide", "json", "yaml", "name")
 @cluster_options

@@ -29,7 +29,7 @@ from canaryd.model.spec import Spec
 from canaryd.model.tile import USUAL_SCRAPE
 from canaryd.wire.canary import parse_spec
 from canaryd.wire.crd import GROUP
-from canaryd.wire.objects import is_ours, misnamed, mistakes
+from canaryd.wire.objects import is_ours, mistakes
 
 HOUR = timedelta(hours=1)
 DEADLINE = timedelta(seconds=60)
@@ -51,9 +51,6 @@ class Wanted:
 
 def read_canary(file: TextIO, namespace: str | None) -> Wanted:
     """The first Canary of the file; ends the command with a sentence when there is none."""
-    if namespace and (wrong := misnamed({"namespace": namespace})):
-        said = printable(wrong[0]).removeprefix("metadata.namespace").lstrip(": ")
-        raise click.BadParameter(said, param_hint="'--namespace'")
     manifest = _canary_in(file)
     if not manifest.document["metadata"].get("name"):
         message = f"{named(file)}: metadata.name is required here: what is generated is not known"

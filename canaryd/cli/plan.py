@@ -10,13 +10,12 @@ from click.core import ParameterSource
 
 from canaryd.cli.options import (
     Access,
-    Number,
-    Whole,
     access_options,
     canary_file_options,
     example,
     output_option,
 )
+from canaryd.cli.values import Number, Whole
 
 
 @click.command(

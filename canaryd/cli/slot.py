@@ -7,6 +7,7 @@ import click
 from canaryd.cli.console import note, say, say_json
 from canaryd.cli.exits import Stop
 from canaryd.cli.options import Where, cluster_options, example, output_option
+from canaryd.cli.values import NAME
 
 
 @click.command(
@@ -15,7 +16,7 @@ from canaryd.cli.options import Where, cluster_options, example, output_option
         "kubectl set image deployment/$(canaryd slot podinfo --deployment) podinfo=podinfo:6.7.0",
     )
 )
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--deployment", is_flag=True, help="Print the name of the slot's Deployment.")
 @output_option("text", "json")
 @cluster_options

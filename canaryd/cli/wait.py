@@ -6,7 +6,8 @@ from datetime import timedelta
 
 import click
 
-from canaryd.cli.options import DURATION, Where, cluster_options, example, output_option
+from canaryd.cli.options import Where, cluster_options, example, output_option
+from canaryd.cli.values import DURATION, NAME
 
 HELP = """Follow a release to its end and print each transition.
 
@@ -33,7 +34,7 @@ Exit codes:
         "canaryd wait podinfo --image podinfo:6.7.0 --timeout 1h --fail-on-hold",
     ),
 )
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("--image", help="Follow the release of this image, also if no slot runs it yet.")
 @click.option("--revision", help="Follow the release of this revision (pod-template-hash).")
 @click.option("--slot", help="Follow what this slot's Deployment holds.")

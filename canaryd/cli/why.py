@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from canaryd.cli.options import Where, cluster_options, example, output_option
+from canaryd.cli.values import NAME
 
 
 @click.command(epilog=example("canaryd why podinfo", "canaryd why podinfo --watch"))
-@click.argument("name")
+@click.argument("name", type=NAME)
 @click.option("-w", "--watch", is_flag=True, help="Keep showing it, until Ctrl-C.")
 @output_option("text", "json")
 @cluster_options

@@ -191,7 +191,7 @@ def test_names_that_the_api_server_takes_are_taken(name: str, namespace: str | N
 def test_a_namespace_on_the_command_line_is_checked_too(tmp_path: Path) -> None:
     told = plan(canary_file(tmp_path), "-n", "De mo")
     assert told.exit_code == 2
-    assert "'--namespace': must be lower-case letters, digits and '-'" in told.output
+    assert "--namespace': 'De mo' must be lower-case letters, digits and '-'" in told.output
 
 
 @pytest.mark.parametrize("output", ["text", "json"])

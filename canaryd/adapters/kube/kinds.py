@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import quote
 
 import msgspec
 
-from canaryd.model.errors import NotFoundError, UnreachableError
+from canaryd.model.errors import NotFoundError, RefusedError, UnreachableError
 from canaryd.wire import watch
 
 EVENTS = "events"
@@ -28,6 +29,14 @@ METHODS = {
 JSON = "application/json"
 MERGE_PATCH = "application/merge-patch+json"
 JSON_PATCH = "application/json-patch+json"
+
+
+def part(name: str) -> str:
+    """Return a name as one part of a path; raises RefusedError for what would be another path."""
+    if name in {"", ".", ".."} or "/" in name or "%" in name or not name.isascii():
+        message = f"{name!r} is no name that Kubernetes gives an object"
+        raise RefusedError(message)
+    return quote(name, safe="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +94,7 @@ class Resource:
 
     def one(self, verb: str, namespace: str, name: str, subresource: str = "") -> Call:
         """Call for one object: get, update, patch, delete; no namespace for a cluster's kind."""
-        path = f"{self._path(namespace)}/{name}"
+        path = f"{self._path(namespace)}/{part(name)}"
         path = f"{path}/{subresource}" if subresource else path
         where = f"{namespace}/{name}" if namespace else name
         return Call(verb, self._name(subresource), path, where)
@@ -97,7 +106,7 @@ class Resource:
     def _path(self, namespace: str | None) -> str:
         group = self.kind.group
         root = f"/apis/{group}/{self.version}" if group else f"/api/{self.version}"
-        scope = f"/namespaces/{namespace}" if namespace else ""
+        scope = f"/namespaces/{part(namespace)}" if namespace else ""
         return f"{root}{scope}/{self.kind.plural}"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import msgspec
 
 from canaryd.adapters.kube.api import Api
-from canaryd.adapters.kube.kinds import Call
+from canaryd.adapters.kube.kinds import Call, part
 from canaryd.model.errors import RefusedError, UnreachableError
 
 
@@ -25,7 +25,7 @@ class KubeSecrets:
 
     async def read(self, namespace: str, name: str) -> Mapping[str, str]:
         """Return the decoded data; raises RefusedError when it is not text."""
-        path = f"/api/v1/namespaces/{namespace}/secrets/{name}"
+        path = f"/api/v1/namespaces/{part(namespace)}/secrets/{part(name)}"
         call = Call("get", "secrets", path, f"{namespace}/{name}")
         try:
             secret = msgspec.json.decode(await self._api.send(call), type=_Secret)
