@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from math import inf, isinf
 from typing import Any, TextIO, cast
 
@@ -36,6 +37,12 @@ _IS = {
     "timestamp": "no date",
 }
 """What a value is, that is not what its look or its tag says."""
+_NONE = {str: "text", list: "a list", type(None): "empty", bool: "true or false", date: "a date"}
+"""What to call a document, or an item of a list, that is no object."""
+LIST = "List"
+"""How the kind of a list ends: List, or CanaryList."""
+_MARKED = re.compile("^(---.*\n)\ufeff", re.MULTILINE)
+"""A byte order mark before another document than the first; kubectl passes over it as well."""
 Path = tuple[str | int, ...]
 """From an object's root to a field, like ("spec", "analysis", "metrics", 0)."""
 
@@ -72,6 +79,12 @@ class Manifest:
         return (self.file, self.kind, self.namespace or "", self.name, generated)
 
     @property
+    def lacks(self) -> tuple[str, ...]:
+        """Which fields are missing without which kubectl takes no object of any kind."""
+        told = {name: self.document.get(name) for name in ("apiVersion", "kind")}
+        return tuple(name for name, said in told.items() if not said or not isinstance(said, str))
+
+    @property
     def _metadata(self) -> Mapping[str, Any]:
         metadata = self.document.get("metadata")
         return metadata if isinstance(metadata, Mapping) else {}
@@ -83,7 +96,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A file that is no YAML from this line on."""
+    """A file that is no YAML from this line on, or a document that is no object."""
 
     file: str
     line: int
@@ -152,13 +165,14 @@ def read(file: TextIO) -> Iterator[Manifest | Unreadable]:
 def _documents(file: str, text: str) -> Iterator[Manifest | Unreadable]:
     line, loader = 1, None
     try:
-        loader = _Loader(text)
+        loader = _Loader(_MARKED.sub(r"\1", text))
         while loader.check_node():
             line = loader.get_mark().line + 1
             node = cast("yaml.Node", loader.get_node())
             _refuse_explosion(node)
             yield from (Unreadable(file, *said) for said in _twice(node, set()))
-            yield from _items(file, node, loader.construct_document(node))
+            if (document := loader.construct_document(node)) is not None:
+                yield from _items(file, node, document)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         said = plain(getattr(error, "problem", None) or error)
@@ -213,15 +227,26 @@ def _values(node: yaml.Node, known: dict[int, float]) -> float:
     return known[id(node)]
 
 
-def _items(file: str, node: yaml.Node, document: object) -> Iterator[Manifest]:
+def _items(file: str, node: yaml.Node, document: object) -> Iterator[Manifest | Unreadable]:
     if not isinstance(document, Mapping):
+        what = next((say for kind, say in _NONE.items() if isinstance(document, kind)), "a number")
+        said = f"this is {what}, no object of Kubernetes; did the command fail that wrote it?"
+        yield Unreadable(file, node.start_mark.line + 1, said)
         return
-    inner = document.get("items")
-    if document.get("kind") == "List" and isinstance(inner, list):
+    inner, kind = document.get("items"), document.get("kind")
+    if isinstance(kind, str) and kind.endswith(LIST) and isinstance(inner, list):
         for index, item in enumerate(inner):
-            yield from _items(file, _at(node, ("items", index)), item)
+            typed = _typed(item, document.get("apiVersion"), kind.removesuffix(LIST))
+            yield from _items(file, _at(node, ("items", index)), typed)
     else:
         yield Manifest(file, node, document)
+
+
+def _typed(item: object, version: object, kind: str) -> object:
+    """An object of a list like CanaryList need not say of which kind it is."""
+    if not kind or not isinstance(item, Mapping) or "apiVersion" in item or "kind" in item:
+        return item
+    return {"apiVersion": version, "kind": kind} | dict(item)
 
 
 def _at(node: yaml.Node, path: Sequence[str | int]) -> yaml.Node:

@@ -19,9 +19,12 @@ from canaryd.cli.manifest import Manifest, Unreadable, named, read
 from canaryd.cli.options import Access, access_options, example
 from canaryd.cli.query_check import Remark, look, templates
 from canaryd.cli.words import printable
-from canaryd.wire.crd import crd_files
+from canaryd.wire.crd import BY_NAME, CLUSTER, crd_files
 from canaryd.wire.objects import is_ours, mistakes
 from canaryd.wire.sentences import path_in
+
+KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+"""Kustomize does not ask of these what they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +91,17 @@ def lint(
     Knows Canary, CanaryRequest, AlertProvider, AnalysisTemplate and ClusterAnalysisTemplate; other
     kinds are ignored. Asks no cluster.
 
-    An error is what the API server would refuse, and a metric that does not give a template in the
-    same files what it needs; with --metrics-server also a latency.le where no bucket of the
+    An error is what kubectl or the API server would refuse, so also a document that is no object,
+    and one of these kinds without its apiVersion; and a metric that does not give a template in
+    the same files what it needs; with --metrics-server also a latency.le where no bucket of the
     Canary's pods ends.
 
     A warning is a query that is not PromQL, because some metrics servers speak a dialect (each is
     parsed with stand-ins for its variables, up to 500 brackets and operators), a template that is
     not in the files, an argument that its template's query does not use, a latency.le that is no
     bucket's end in Istio as it is, a success rate that looks like a fraction instead of per cent,
-    a duration that looks like seconds, and a name that stands twice in one file.
+    a duration that looks like seconds, a name that stands twice in one file, and a namespace of a
+    ClusterAnalysisTemplate, which has none.
 
     Exits with 1 when there are errors, and when the FILES hold no object at all, so that a pipe
     from a command that failed does not pass; else with 0, also when all are of other kinds.
@@ -155,9 +160,27 @@ def _report(found: Sequence[Manifest | Unreadable], target: Target | None) -> Re
                 again = Remark(one.line(("metadata", "name")), "metadata.name", said)
                 finding = replace(finding, warnings=(*finding.warnings, again))
             report.objects.append(finding)
+        elif one.lacks and Path(one.file).name not in KUSTOMIZATIONS:
+            report.objects.append(_unkinded(one))
         else:
             report.ignored += 1
     return report
+
+
+def _unkinded(one: Manifest) -> Finding:
+    """What lint says of a document of which nobody can tell what it is."""
+    verb = "is" if len(one.lacks) == 1 else "are"
+    said = f"{' and '.join(one.lacks)} {verb} missing: no object of Kubernetes, or misspelt"
+    kind = "YAML" if "kind" in one.lacks else plain(printable(one.kind))
+    error = Mistake(one.line(one.lacks[:1]), said)
+    return Finding(one.file, one.line(), kind, plain(printable(one.name)), (error,))
+
+
+def _unspaced(one: Manifest) -> Iterator[Remark]:
+    """Say that the API server drops the namespace of what belongs to the whole cluster."""
+    if one.namespace is not None and BY_NAME[one.kind].scope == CLUSTER:
+        said = f"is dropped: a {one.kind} is of the whole cluster"
+        yield Remark(one.line(("metadata", "namespace")), "metadata.namespace", said)
 
 
 def _finding(one: Manifest, usable: Sequence[Manifest], target: Target | None) -> Finding:
@@ -165,6 +188,7 @@ def _finding(one: Manifest, usable: Sequence[Manifest], target: Target | None) -
     warnings: list[Remark] = []
     if not errors:
         remarks = look(one, usable)
+        remarks.warnings += _unspaced(one)
         if one.kind == "Canary":
             remarks.warnings += look_at_bounds(one)
             edges = look_at_edges(one, target)

@@ -15,8 +15,11 @@ from canaryd.wire.explained import explained
 from canaryd.wire.fields import Label, ObjectName
 from canaryd.wire.rules import WireModel, matches
 from canaryd.wire.sentences import path_of
+from canaryd.wire.wanted import meant
 
-OWN_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec", "status"})
+OWN_FIELDS = ("apiVersion", "kind", "metadata", "spec", "status")
+Texts = dict[str, str | None]
+"""What the API server takes for labels and annotations: it reads null as an empty text."""
 
 
 class Named(WireModel):
@@ -35,17 +38,25 @@ class Named(WireModel):
         | None
     ) = None
     namespace: Label | None = None
+    labels: Texts | None = None
+    annotations: Texts | None = None
 
 
 def is_ours(document: Mapping[str, Any]) -> bool:
-    """Tell whether the object is of canaryd's group, in whichever version."""
-    return str(document.get("apiVersion", "")).partition("/")[0] == GROUP
+    """Tell whether the object is of canaryd's group, in whichever version; or is meant to be.
+
+    That is one of its kinds without any group: other projects have a Canary as well, in theirs.
+    """
+    group, grouped, _ = str(document.get("apiVersion") or "").partition("/")
+    return group == GROUP or (not grouped and str(document.get("kind")) in BY_NAME)
 
 
 def mistakes(document: Mapping[str, Any]) -> tuple[str, ...]:
     """Return a sentence per mistake in one of our objects; none when it would be accepted."""
     kind = BY_NAME.get(str(document.get("kind")))
-    if document.get("apiVersion") != API_VERSION:
+    if "apiVersion" not in document:
+        return (f"apiVersion is required: must be {API_VERSION}", *_unknown(document))
+    if document["apiVersion"] != API_VERSION:
         return (f"apiVersion must be {API_VERSION}",)
     if kind is None:
         return (f"kind must be one of {', '.join(BY_NAME)}",)
@@ -64,11 +75,10 @@ def mistakes(document: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def misnamed(metadata: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a sentence per name in the metadata that the API server would refuse."""
+    """Return a sentence per name, label and annotation that the API server would refuse."""
     given = {
-        # What looks like a date is text to Kubernetes.
-        field: str(metadata[field]) if isinstance(metadata[field], date) else metadata[field]
-        for field in ("name", "generateName", "namespace")
+        field: _as_kubernetes_reads(metadata[field])
+        for field in ("name", "generateName", "namespace", "labels", "annotations")
         if metadata.get(field) not in (None, "")
     }
     try:
@@ -76,6 +86,13 @@ def misnamed(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     except ValidationError as error:
         return explained(error, Named, "metadata")
     return ()
+
+
+def _as_kubernetes_reads(value: object) -> object:
+    """What looks like a date is text to it, and so is every name of a field."""
+    if isinstance(value, Mapping):
+        return {str(name): _as_kubernetes_reads(inner) for name, inner in value.items()}
+    return str(value) if isinstance(value, date) else value
 
 
 def _endless(value: object, path: tuple[int | str, ...]) -> Iterator[str]:
@@ -95,9 +112,13 @@ def _around(document: Mapping[str, Any]) -> tuple[str, ...]:
     if not isinstance(metadata, Mapping):
         metadata = {}
     named = any(metadata.get(field) not in (None, "") for field in ("name", "generateName"))
-    unnamed = misnamed(metadata) if named else ("metadata.name is required",)
-    unknown = sorted(str(field) for field in document.keys() - OWN_FIELDS)
-    return (
-        *unnamed,
-        *(f"{field} is not a known field: remove it or correct its name" for field in unknown),
-    )
+    unnamed = misnamed(metadata)
+    if not named:
+        unnamed = ("metadata.name is required", *unnamed)
+    return (*unnamed, *_unknown(document))
+
+
+def _unknown(document: Mapping[str, Any]) -> Iterator[str]:
+    for field in sorted(str(field) for field in document.keys() - OWN_FIELDS):
+        advice = f"remove it or correct its name{meant(OWN_FIELDS, field)}"
+        yield f"{path_of('', (field,))} is not a known field: {advice}"

@@ -11,7 +11,9 @@ from pydantic_core import ErrorDetails
 from canaryd.wire.rules import BROKEN_RULE
 
 SHOULD_BE = "Input should be "
-_PARTS = re.compile(r"\[(\d+)\]|([^.\[\]]+)")
+_PLAIN = re.compile(r"[\w$/-]+")
+"""A field's name that needs no quotes in a path."""
+_PART = re.compile(r'\["([^"]*)"\]|\[(\d+)\]|\.?([^.:\[\]\s]+)')
 
 
 def sentences(error: ValidationError, root: str = "spec") -> tuple[str, ...]:
@@ -21,14 +23,25 @@ def sentences(error: ValidationError, root: str = "spec") -> tuple[str, ...]:
 
 def path_of(root: str, location: Iterable[int | str]) -> str:
     """Return a location as people write it: spec.analysis.metrics[0].name."""
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
-    return (root + "".join(parts)).removeprefix(".")
+    return (root + "".join(map(_step, location))).removeprefix(".")
+
+
+def _step(part: int | str) -> str:
+    """A name with a dot in it, as labels have, would be two."""
+    if isinstance(part, int):
+        return f"[{part}]"
+    return f".{part}" if _PLAIN.fullmatch(part) or '"' in part else f'["{part}"]'
 
 
 def path_in(sentence: str) -> tuple[int | str, ...]:
     """Return the location that a sentence begins with; where there is none, nothing fits it."""
-    parts = _PARTS.findall(sentence.partition(" ")[0].rstrip(":"))
-    return tuple(int(index) if index else name for index, name in parts)
+    path: list[int | str] = []
+    end = 0
+    while found := _PART.match(sentence, end):
+        quoted, index, name = found.groups()
+        path.append(int(index) if index else name or quoted)
+        end = found.end()
+    return tuple(path)
 
 
 def sentence(detail: ErrorDetails, root: str = "spec") -> str:

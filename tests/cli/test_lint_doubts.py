@@ -72,7 +72,7 @@ def test_a_field_that_stands_twice_is_an_error_in_objects_of_any_kind() -> None:
 
 def test_a_merged_field_may_be_said_again() -> None:
     text = yaml.safe_dump(canary("podinfo"))
-    merged = "---\nkind: ConfigMap\nx: &x {a: 1}\ny: {<<: *x, a: 2}\nz: [*x, *x, {a: 1}]\n"
+    merged = "---\napiVersion: v1\nkind: A\nx: &x {a: 1}\ny: {<<: *x, a: 2}\nz: [*x, *x, {a: 1}]\n"
     assert linted(text + merged).exit_code == 0
 
 

@@ -46,7 +46,7 @@ def test_what_stands_around_the_spec_is_checked_too() -> None:
     document = canary("x")
 
     assert mistakes(document | {"specs": 1}) == (
-        "specs is not a known field: remove it or correct its name",
+        "specs is not a known field: remove it or correct its name; is spec meant?",
     )
     assert mistakes(document | {"metadata": {}}) == ("metadata.name is required",)
     assert mistakes(document | {"apiVersion": "canaryd.io/v1"}) == (
