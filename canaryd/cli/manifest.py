@@ -37,7 +37,13 @@ _IS = {
     "timestamp": "no date",
 }
 """What a value is, that is not what its look or its tag says."""
-_NONE = {str: "text", list: "a list", type(None): "empty", bool: "true or false", date: "a date"}
+_NONE: dict[type, str] = {
+    str: "text",
+    list: "a list",
+    type(None): "empty",
+    bool: "true or false",
+    date: "a date",
+}
 """What to call a document, or an item of a list, that is no object."""
 LIST = "List"
 """How the kind of a list ends: List, or CanaryList."""

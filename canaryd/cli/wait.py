@@ -24,6 +24,9 @@ Exit codes:
   5  superseded by another push
   6  held for a person (--fail-on-hold): approval, pause, suspend, stalled
   7  no such Canary
+
+Holds that end by themselves are waited for, also where a person may decide sooner
+(DispersionUnknown, EvidenceAgainst, Environment): --timeout bounds that.
 """
 
 

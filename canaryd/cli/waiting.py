@@ -24,12 +24,10 @@ from canaryd.decide.narrate import span
 from canaryd.model.errors import ForbiddenError, TransientError
 from canaryd.model.names import SlotName
 from canaryd.model.snapshot import Problem
-from canaryd.model.status import HoldReason, Status
+from canaryd.model.status import Status
 from canaryd.runtime.view import CanaryView, view
 from canaryd.wire.watch import CANARIES
 
-WAITS_FOR_PERSONS = PERSONS | {HoldReason.DISPERSION_UNKNOWN}
-"""Holds that a person can end, or must."""
 FIRST_PAUSE = timedelta(seconds=0.25)
 LAST_PAUSE = timedelta(seconds=5)
 """Between two looks at what the slots hold; only until it is known what to follow."""
@@ -197,9 +195,13 @@ class Waiting:
 
 
 def _held(status: Status, *, runs: bool) -> Ending | None:
-    """Whether only a person can help it on."""
+    """Whether only a person can help it on.
+
+    DispersionUnknown and EvidenceAgainst are no such holds: a person may decide, but more of the
+    primary's pods, or more requests, decide as well, and Environment ends with what both suffer.
+    """
     hold, stalled = status.hold, problem(status)
-    if runs and hold is not None and hold.reason in WAITS_FOR_PERSONS:
+    if runs and hold is not None and hold.reason in PERSONS:
         return Ending(Code.HELD, f"{hold.reason.value}: {hold.message}")
     if stalled is not None:
         return Ending(Code.HELD, f"{stalled.reason}: {stalled.message}")

@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from canaryd.model.status import Hold, HoldReason
+from canaryd.model.status import Hold, HoldReason, Status
 from tests.cli.conftest import Invoke, push
 from tests.cli.fake_api import FakeApi, Step
 from tests.cli.situations import (
@@ -90,6 +90,13 @@ FOLLOWED: list[Case] = [
         "held for CanaryNotReady: 0 of 1",
     ),
     (
+        "a pause ends it when asked to",
+        [becomes(replace(STEPPING, hold=Hold(HoldReason.PAUSED, "ann wants to look", BEGAN)))],
+        ("--fail-on-hold",),
+        6,
+        "held: Paused: ann wants to look",
+    ),
+    (
         "the time is over while it is held",
         [becomes(APPROVAL)],
         ("--timeout", "1s"),
@@ -159,6 +166,19 @@ def test_follows_a_push_to_its_end(
     assert result.exit_code == code, result.output
     assert says in result.stdout
     assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("reason", ["DispersionUnknown", "EvidenceAgainst", "Environment"])
+@pytest.mark.parametrize(("after", "code"), [(PROMOTED, 0), (REJECTED, 3)])
+def test_a_hold_that_more_requests_end_is_waited_for(
+    api: FakeApi, invoke: Invoke, reason: str, after: Status, code: int
+) -> None:
+    push(api)
+    hold = Hold(HoldReason(reason), "87 of 403", BEGAN)
+    api.script.extend([becomes(replace(STEPPING, hold=hold)), becomes(after)])
+    result = invoke("wait", "podinfo", "--fail-on-hold")
+    assert result.exit_code == code, result.output
+    assert f"held for {reason}: 87 of 403" in result.output
 
 
 def test_each_transition_is_printed_once_whatever_happens_to_the_watch(
