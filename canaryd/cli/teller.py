@@ -47,12 +47,22 @@ class Teller:
         """Print how it ended."""
         word, colour = ENDED[end.code]
         if self._json:
-            revision = release.revision if release else None
-            said = {"outcome": word, "exitCode": int(end.code), "message": end.message}
-            say_json_line(said | ({"revision": revision} if revision else {}))
+            _say_end(word, end.code, end.message, release.revision if release else None)
         elif end.code is Code.NO_CANARY:
             raise NoCanary(end.message)
         elif end.code is Code.ERROR:
             raise Stop(end.message)
         else:
             say(f"{paint(word, colour, bold=True)}: {end.message}")
+
+    def stop(self, stop: Stop) -> None:
+        """Tell programs of an end that came before there was one; the sentence itself follows."""
+        if self._json:
+            missing = stop.exit_code == Code.NO_CANARY
+            word = ENDED[Code.NO_CANARY][0] if missing else "error"
+            _say_end(word, stop.exit_code, stop.message, None)
+
+
+def _say_end(word: str, code: int, message: str, revision: str | None) -> None:
+    said = {"outcome": word, "exitCode": int(code), "message": message}
+    say_json_line(said | ({"revision": revision} if revision else {}))

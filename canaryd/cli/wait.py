@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import click
 
+from canaryd.cli.exits import Stop
 from canaryd.cli.options import Where, cluster_options, example, output_option
 from canaryd.cli.values import DURATION, NAME
 
@@ -63,7 +64,7 @@ def wait(
     where: Where,
 ) -> None:
     """Follow a release to its end and print each transition."""
-    from canaryd.cli.cluster import ask
+    from canaryd.cli.cluster import Cluster, ask
     from canaryd.cli.release import Wanted
     from canaryd.cli.teller import Teller
     from canaryd.cli.waiting import Waiting
@@ -78,8 +79,13 @@ def wait(
         slot=SlotName(slot) if slot else None,
     )
     teller = Teller(output)
-    code = ask(
-        where,
-        lambda cluster: Waiting(cluster, name, wanted, teller, holds_end=fail_on_hold).run(timeout),
-    )
+
+    async def work(cluster: Cluster) -> int:
+        return await Waiting(cluster, name, wanted, teller, holds_end=fail_on_hold).run(timeout)
+
+    try:
+        code = ask(where, work)
+    except Stop as stop:
+        teller.stop(stop)
+        raise
     raise click.exceptions.Exit(code)

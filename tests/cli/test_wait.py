@@ -227,3 +227,32 @@ def test_programs_get_a_line_of_json_for_each_transition_and_for_the_end(
         "message": BAD,
         "revision": "new-rev",
     }
+
+
+@pytest.mark.parametrize(
+    ("arrange", "outcome", "code", "message"),
+    [
+        (lambda api: api.delete("canaries", "podinfo"), "no such Canary", 7, "no Canary demo/podi"),
+        (lambda api: api.script.append(gone), "no such Canary", 7, "Canary demo/podinfo was delet"),
+        (lambda api: api.unknown.add("canaries"), "error", 1, "does not know Canaries"),
+        (lambda api: api.forbidden.add("canaries"), "error", 1, "get canaries.canaryd.io"),
+    ],
+    ids=["no such Canary", "deleted", "no such kind", "forbidden"],
+)
+def test_programs_get_the_end_in_json_also_where_nothing_can_be_followed(
+    api: FakeApi, invoke: Invoke, arrange: Step, outcome: str, code: int, message: str
+) -> None:
+    arrange(api)
+    if api.script:
+        push(api)
+    result = invoke("wait", "podinfo", "-o", "json")
+    assert result.exit_code == code
+    end = orjson.loads(result.stdout.splitlines()[-1])
+    assert (end["outcome"], end["exitCode"]) == (outcome, code)
+    assert message in end["message"]
+
+
+def test_wrong_usage_is_no_end(api: FakeApi, invoke: Invoke) -> None:
+    for options in (("--slot", "blue"), ("--timeout", "soon")):
+        result = invoke("wait", "podinfo", "-o", "json", *options)
+        assert (result.exit_code, result.stdout) == (2, "")
