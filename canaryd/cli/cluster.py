@@ -24,6 +24,7 @@ from canaryd.adapters.kube.kinds import Call, Catalogue
 from canaryd.adapters.kube.library import list_kube_config_contexts
 from canaryd.cli.exits import NoCanary, Stop
 from canaryd.cli.options import Where
+from canaryd.cli.rights import lacking
 from canaryd.model.errors import CanarydError, NotFoundError, RefusedError, UnreachableError
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Problem
@@ -176,7 +177,7 @@ async def cluster(where: Where) -> AsyncIterator[Cluster]:
     else:
         connection = await connect_by_kubeconfig(clock, path=path, context=where.context)
         namespace = _context_namespace(path, where.context)
-    api = Api(connection)
+    api = Api(connection, lacking=lacking)
     try:
         yield Cluster(api, where.namespace or namespace or "default", clock)
     finally:

@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 
 from canaryd.adapters.kube.connect import Connection
-from canaryd.adapters.kube.errors import excerpt, translate
+from canaryd.adapters.kube.errors import Lacking, excerpt, own_role, translate
 from canaryd.adapters.kube.kinds import JSON, METHODS, Call
 from canaryd.adapters.kube.library import ConfigException
 from canaryd.model.errors import CanarydError, UnreachableError
@@ -43,7 +43,10 @@ def _nobody(verb: str, kind: str, outcome: str) -> None:
 
 
 class Api:
-    """Asks the API server. `timeout` is a request's, and a watch's until it is open."""
+    """Asks the API server. `timeout` is a request's, and a watch's until it is open.
+
+    `lacking` says to whoever asks which right is missing.
+    """
 
     def __init__(
         self,
@@ -52,12 +55,14 @@ class Api:
         timeout: timedelta = timedelta(seconds=10),
         largest: int = 64 * _MIB,
         observe: Observe = _nobody,
+        lacking: Lacking = own_role,
     ) -> None:
         self._observe = observe
         self._client = connection.client
         self._expire = connection.expire
         self._timeout = timeout.total_seconds()
         self._largest = largest
+        self._lacking = lacking
         rest = self._client.rest_client
         self._session: aiohttp.ClientSession = rest.pool_manager
         # Without this every request walks os.environ for proxies and reads ~/.netrc.
@@ -152,7 +157,8 @@ class Api:
             self._expire()
         if response.status not in _OK:
             body = await self._read(call, response, _REFUSAL_SIZE)
-            raise translate(call, response.status, body, response.headers.get("Retry-After"))
+            pause = response.headers.get("Retry-After")
+            raise translate(call, response.status, body, pause, self._lacking)
         if response.content_type != JSON:
             start = await response.content.read(200)
             words = f"the answer is {response.content_type}, not JSON: {excerpt(start)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from http import HTTPStatus
 
@@ -26,6 +27,8 @@ _UNEXPLAINED = "error in our request"
 _SECONDS = re.compile(r"\s*([0-9]{1,9})\s*")
 """What the API server's Retry-After is: never a date."""
 _USER = re.compile(r'User "([^"]+)"')
+Lacking = Callable[[Call, str], str]
+"""Says, of a call that is forbidden to this user, which right is missing and where to give it."""
 
 
 class ExpiredError(TransientError):
@@ -75,26 +78,40 @@ class Status(msgspec.Struct):
         return "; ".join([self.message, *(c for c in causes if c not in self.message)])
 
 
-def translate(call: Call, code: int, body: bytes, retry_after: str | None = None) -> CanarydError:
+def own_role(call: Call, user: str) -> str:
+    """Say which right the daemon lacks."""
+    return (
+        f"{call.permission} is forbidden for {user};"
+        f" allow the verb {call.verb} on {call.resource} in its role (deploy/base/rbac.yaml)"
+    )
+
+
+def translate(
+    call: Call,
+    code: int,
+    body: bytes,
+    retry_after: str | None = None,
+    lacking: Lacking = own_role,
+) -> CanarydError:
     """Say what an answer that is no success means."""
     status = _status(body)
     if code == HTTPStatus.TOO_MANY_REQUESTS:  # the throttle answers in plain text, too
         pause = _pause(status, retry_after)
         return ThrottledError(call.says("the API server asks for a pause"), retry_after=pause)
     if status is not None:
-        return refusal(call, status, code)
+        return refusal(call, status, code, lacking)
     if code == HTTPStatus.NOT_FOUND and body.startswith(_NO_ROUTE):
         return NotFoundError(call.says("the API server does not know this kind"))
     return UnreachableError(call.says(f"status {code} with {excerpt(body)}"))
 
 
-def refusal(call: Call, status: Status, code: int = 0) -> CanarydError:
+def refusal(call: Call, status: Status, code: int = 0, lacking: Lacking = own_role) -> CanarydError:
     """Say what a `Status` means, be it an answer or an ERROR event of a watch."""
     code = code or status.code
     words = call.says(status.words)
     match code:
         case HTTPStatus.FORBIDDEN:
-            return ForbiddenError(_forbidden(call, status))
+            return ForbiddenError(_forbidden(call, status, lacking))
         case HTTPStatus.UNAUTHORIZED:
             return UnreachableError(call.says("the API server does not accept the credentials"))
         case HTTPStatus.CONFLICT if status.reason == "AlreadyExists":
@@ -129,14 +146,11 @@ def _failed_test(call: Call, status: Status) -> bool:
     return call.verb == "patch" and _UNEXPLAINED in status.words
 
 
-def _forbidden(call: Call, status: Status) -> str:
+def _forbidden(call: Call, status: Status, lacking: Lacking) -> str:
     user = _USER.search(status.message)
     if user is None:  # an admission plugin's refusal: its own words are all there is
         return call.says(f"forbidden: {status.words}")
-    return (
-        f"{call.permission} is forbidden for {user[1]};"
-        f" allow the verb {call.verb} on {call.resource} in its role (deploy/base/rbac.yaml)"
-    )
+    return lacking(call, user[1])
 
 
 def _pause(status: Status | None, header: str | None) -> timedelta:
