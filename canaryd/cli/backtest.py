@@ -56,6 +56,7 @@ LOCAL = "http://localhost:9090"
 @output_option("text", "json")
 def backtest(
     *,
+    name: str | None,
     file: TextIO,
     namespace: str | None,
     metrics_server: str | None,
@@ -71,14 +72,15 @@ def backtest(
     of the requests as make it exact. Nothing was wrong with them, so whatever would have been
     rolled back is a false alarm. Then part of their requests are made to fail, 2, 5 and 10 times
     as many as usual, to see how soon that is caught. Only errors are made worse; latency is judged
-    as it was. The server is asked an hour of the past at a time; a week takes minutes.
+    as it was. The server is asked an hour of the past at a time; a week takes minutes. NAME
+    picks one of several Canaries in the file.
     """
     from canaryd.cli.access import server_of
     from canaryd.cli.past import fetch, read_canary
     from canaryd.cli.replaying import Replay
     from canaryd.cli.report import print_backtest
 
-    wanted = read_canary(file, namespace)
+    wanted = read_canary(file, name, namespace)
     server = server_of(wanted.spec, metrics_server, access, otherwise=LOCAL)
     recording = fetch(wanted, server, span=last)
     report = Replay(wanted.spec, recording, every=every, seed=seed).run()

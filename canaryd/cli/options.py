@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 from typing_extensions import override
 
-from canaryd.cli.values import NAMESPACE
+from canaryd.cli.values import NAME, NAMESPACE
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -166,7 +166,7 @@ def access_options(command: Command) -> Command:
 
 
 def canary_file_options(command: Command) -> Command:
-    """Give a command that needs no cluster -f, the Canary's file, and -n, its namespace."""
+    """Give a command that needs no cluster -f, the Canary's file, and its NAME and namespace."""
     namespace = click.option(
         "-n",
         "--namespace",
@@ -181,7 +181,7 @@ def canary_file_options(command: Command) -> Command:
         type=click.File("r", encoding="utf-8", lazy=True),
         help="File with the Canary (- is standard input).",
     )
-    return file(namespace(command))
+    return click.argument("name", type=NAME, required=False)(file(namespace(command)))
 
 
 def output_option(*forms: str) -> Callable[[Command], Command]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -13,6 +14,7 @@ import click
 import orjson
 
 from canaryd.adapters.clock import SystemClock
+from canaryd.adapters.prometheus.answers import plain
 from canaryd.adapters.prometheus.metrics import PrometheusMetrics
 from canaryd.cli.access import Target
 from canaryd.cli.exits import Stop
@@ -49,9 +51,13 @@ class Wanted:
         return tuple(slot.deployment for slot in self.spec.slots)
 
 
-def read_canary(file: TextIO, namespace: str | None) -> Wanted:
-    """The first Canary of the file; ends the command with a sentence when there is none."""
-    manifest = _canary_in(file)
+def read_canary(file: TextIO, name: str | None, namespace: str | None) -> Wanted:
+    """The Canary of the file; ends the command with a sentence unless there is just one."""
+    manifest = _meant(file, _canaries_in(file), name, namespace)
+    if wrong := mistakes(manifest.document):
+        said = printable("; ".join(wrong))
+        message = f"{named(file)}: {said}; see canaryd lint {manifest.file}"
+        raise Stop(message)
     if not manifest.document["metadata"].get("name"):
         message = f"{named(file)}: metadata.name is required here: what is generated is not known"
         raise Stop(message)
@@ -70,8 +76,8 @@ def read_canary(file: TextIO, namespace: str | None) -> Wanted:
     return Wanted(Key(place, manifest.name), spec)
 
 
-def _canary_in(file: TextIO) -> Manifest:
-    """The first Canary as lint would find it, and without a mistake; else ends the command."""
+def _canaries_in(file: TextIO) -> list[Manifest]:
+    """The Canaries as lint would find them; ends the command when there is none."""
     manifests: list[Manifest] = []
     for one in read(file):
         if isinstance(one, Unreadable):
@@ -82,11 +88,38 @@ def _canary_in(file: TextIO) -> Manifest:
     if not manifests:
         message = f"{named(file)} holds no Canary of {GROUP}"
         raise Stop(message)
-    if wrong := mistakes(manifests[0].document):
-        said = printable("; ".join(wrong))
-        message = f"{named(file)}: {said}; see canaryd lint {manifests[0].file}"
+    return manifests
+
+
+def _meant(
+    file: TextIO, found: list[Manifest], name: str | None, namespace: str | None
+) -> Manifest:
+    """The one that is meant: the only one, or that of the name; guesses nothing."""
+    picked = [one for one in found if name in {None, one.name}]
+    if not picked:
+        message = f"{named(file)} holds no Canary {name}; it holds {_listed(found)}"
         raise Stop(message)
-    return manifests[0]
+    if name is not None and namespace and len(picked) > 1:
+        picked = [one for one in picked if one.namespace == namespace] or picked
+    if len(picked) > 1:
+        called, lacks = (" " + name, "--namespace") if name is not None else ("", "NAME")
+        message = (
+            f"{named(file)} holds {len(picked)} Canaries{called}: {_listed(picked)};"
+            f" give the {lacks} of the one that is meant"
+        )
+        raise click.UsageError(message)
+    return picked[0]
+
+
+def _listed(found: Sequence[Manifest]) -> str:
+    """Name Canaries of a file, with their lines."""
+    return ", ".join(f"{_called(one)} (line {one.line()})" for one in found)
+
+
+def _called(one: Manifest) -> str:
+    """Its namespace, if the file says that, and its name."""
+    key = f"{one.namespace}/{one.name}" if one.namespace else one.name
+    return plain(printable(key))
 
 
 def fetch(wanted: Wanted, target: Target, *, span: timedelta) -> Recording:

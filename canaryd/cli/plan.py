@@ -22,6 +22,7 @@ from canaryd.cli.values import Number, Whole
     epilog=example(
         "canaryd plan -f canary.yaml --metrics-server http://localhost:9090",
         "canaryd plan -f canary.yaml --rate 100 --error-rate 0.001 --pods 3",
+        "canaryd plan podinfo -f canaries.yaml --rate 100     # one of several in a file",
         "canaryd plan -f canary.yaml --header 'X-Scope-OrgID: team' --bearer-token-file token",
     )
 )
@@ -71,6 +72,7 @@ from canaryd.cli.values import Number, Whole
 @output_option("text", "json")
 def plan(
     *,
+    name: str | None,
     file: TextIO,
     namespace: str | None,
     metrics_server: str | None,
@@ -87,7 +89,7 @@ def plan(
 
     Plays releases through with made-up requests that fail independently, at the rate that is given
     or that the last hour had; the canary's first 30 s count for nothing, as in a rollout. `canaryd
-    backtest` does the same with the real past.
+    backtest` does the same with the real past. NAME picks one of several Canaries in the file.
     """
     from canaryd.cli.access import server_of
     from canaryd.cli.past import fetch, read_canary
@@ -103,7 +105,7 @@ def plan(
         names = " and ".join("--" + name.replace("_", "-") for name in typed)
         message = f"{names}: only with --rate; a metrics server knows it by itself"
         raise click.UsageError(message)
-    wanted = read_canary(file, namespace)
+    wanted = read_canary(file, name, namespace)
     if rate is not None:
         service = Service(rate, error_rate, pods, None)
     elif (server := server_of(wanted.spec, metrics_server, access)) is not None:

@@ -15,7 +15,7 @@ from canaryd.cli.chance import arrivals, drawn
 from canaryd.cli.exits import Stop
 from canaryd.cli.past import Wanted
 from canaryd.cli.recording import CANARY, WARM_UP, Recording, failing_share
-from canaryd.cli.report import document, false_alarms, faults
+from canaryd.cli.report import document, false_alarms, faults, of
 from canaryd.cli.trials import FACTORS, LEAST_SHARE, Caught, Healthy, caught, healthy
 from canaryd.decide.narrate import number
 from canaryd.decide.trial import Course, Outcome, Source, longest, trial
@@ -155,6 +155,7 @@ def print_plan(
     per_day = alpha * releases_per_day
     if output == "json":
         told = {
+            **of(wanted),
             "service": document(replace(service, known=None)),
             "falseAlarmsPerRollout": alpha,
             "falseAlarmsPerDay": per_day,

@@ -23,10 +23,15 @@ def document(value: object) -> Any:  # noqa: ANN401 - JSON
     return [document(each) for each in value] if isinstance(value, tuple) else value
 
 
+def of(wanted: Wanted) -> dict[str, str]:
+    """For programs: of which Canary it is."""
+    return {"namespace": wanted.key.namespace, "name": wanted.key.name}
+
+
 def print_backtest(wanted: Wanted, report: Report, output: str) -> None:
     """Say it to people or to programs."""
     if output == "json":
-        click.echo(orjson.dumps(document(report), option=orjson.OPT_INDENT_2))
+        click.echo(orjson.dumps(of(wanted) | document(report), option=orjson.OPT_INDENT_2))
         return
     click.echo(
         f"{wanted.key}: {number(report.requests_per_second)} requests/s on {report.pods} pods, "
