@@ -38,7 +38,10 @@ Result = TypeVar("Result")
 
 HOME_KUBECONFIG = "~/.kube/config"
 PAGE = 500
-UNKNOWN_KIND = "this cluster does not know Canaries; install canaryd: kubectl apply -k deploy/base"
+UNKNOWN_KIND = (
+    "this cluster does not know Canaries; install canaryd as docs/how-to/install.md says:"
+    " kubectl apply --server-side -k deploy/overlays/mine"
+)
 _REVIEW = Call(
     "create",
     "selfsubjectreviews.authentication.k8s.io",

@@ -65,7 +65,7 @@ class Report:
         "canaryd lint canary.yaml",
         "canaryd lint analysis-templates/*.yaml canary.yaml   # also whether they fit together",
         "canaryd lint --metrics-server http://localhost:9090 canary.yaml",
-        "kubectl kustomize deploy/ | canaryd lint -o json -",
+        "kubectl kustomize analysis-templates | canaryd lint -o json -",
     )
 )
 @click.argument("files", nargs=-1, required=True, type=click.File("r", encoding="utf-8"))

@@ -75,7 +75,7 @@ class CompareModel(WireModel):
 
     ratio: Annotated[float, Field(ge=1, le=100)] | None = Field(
         default=None,
-        description="So many times the primary's fraction is tolerated. From 1 to 100."
+        description="So many times the primary's fraction is tolerated."
         " Default: by analysis.preset, 1.1 with preset default.",
     )
     delta: (

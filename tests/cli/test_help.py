@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,8 +10,10 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from canaryd.cli.cluster import UNKNOWN_KIND
 from canaryd.cli.main import COMMANDS, Lazy, main
 from tests.cli.reference import PAGE, commands, help_of, reference
+from tests.docs.pages import ROOT
 
 
 @pytest.mark.parametrize("name", commands())
@@ -32,6 +35,19 @@ def test_the_reference_is_what_the_commands_say() -> None:
     assert PAGE.read_text() == reference(), (
         "run: python -m tests.cli.reference > docs/reference/cli.md"
     )
+
+
+def test_folders_in_examples_are_there() -> None:
+    folders = re.findall(r"kubectl (?:kustomize|apply .*-k) (\S+)", reference())
+    assert folders
+    assert all((ROOT / folder / "kustomization.yaml").is_file() for folder in folders), folders
+
+
+def test_installing_is_said_in_one_way() -> None:
+    command = "kubectl apply --server-side -k deploy/overlays/mine"
+    for page in (ROOT / "README.md", ROOT / "docs" / "how-to" / "install.md"):
+        assert command in page.read_text()
+    assert command in UNKNOWN_KIND
 
 
 def test_help_imports_no_client_library() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,12 @@ def test_defaults_and_bounds_are_said() -> None:
     assert said["Canary.spec.analysis.threshold"].endswith("From 1 to 1000. Default 5.")
     assert said["Canary.spec.suspend"].endswith("Default false.")
     assert said["Canary.spec.analysis.noData.then"].endswith("Default Hold.")
+
+
+def test_bounds_are_said_once() -> None:
+    for path, node in NODES:
+        said = re.findall(r"From \S+ to \S+\.", node.get("description", ""))
+        assert len(said) == len(set(said)), path
 
 
 def test_the_columns_are_those_of_the_design() -> None:
