@@ -62,12 +62,17 @@ class _Enough(Exception):  # noqa: N818 - no error: the way out of a stream
 
 
 async def follow(cluster: Cluster, kind: str, name: str, reader: Reader[Result]) -> Result:
-    """Follow the object until the reader returns something; cancelling is the other way to end."""
+    """Follow the object until the reader returns something; cancelling is the other way to end.
+
+    So is an OSError of the reader, which is raised.
+    """
     follower = _Follower(cluster, kind, name, reader)
     try:
         while True:
             await follower.turn()
     except _Enough as enough:
+        if isinstance(enough.result, OSError):
+            raise enough.result from None
         return cast("Result", enough.result)
 
 
@@ -135,7 +140,10 @@ class _Follower:
             await asyncio.sleep(FIRST_PAUSE.total_seconds())  # a server that ends watches at once
 
     def _tell(self, update: Update) -> None:
-        result = self._reader(update)
+        try:
+            result = self._reader(update)
+        except OSError as error:  # what it prints is not read: no trouble of the API server's
+            raise _Enough(error) from error
         if result is not None:
             raise _Enough(result)
 

@@ -10,7 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cli.conftest import push
+from tests.cli.fake_api import FakeApi, write_kubeconfig
 from tests.cli.past_server import canary_file
+from tests.cli.situations import STARTED, STEPPING
+from tests.cli.steps import becomes
 from tests.wire.objects import canary
 
 
@@ -82,3 +86,20 @@ def test_a_pipe_that_was_closed_ends_it_without_a_word() -> None:
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)  # noqa: S603
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, b"")
+
+
+@pytest.mark.parametrize("command", [("wait", "podinfo"), ("why", "podinfo", "--watch")])
+def test_following_ends_as_soon_as_nobody_reads_it(
+    api: FakeApi, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """The script has no end of the release: only the closed pipe ends it."""
+    push(api)
+    api.script.extend([becomes(STARTED), becomes(STEPPING)])
+    path = write_kubeconfig(tmp_path / "kubeconfig", api.url)
+    reading, writing = os.pipe()
+    os.close(reading)
+    whole = [sys.executable, "-m", "canaryd", *command, "--kubeconfig", str(path)]
+    done = subprocess.run(whole, stdout=writing, stderr=subprocess.PIPE, check=False)  # noqa: S603
+    os.close(writing)
+    assert done.returncode == 1
+    assert b"trying again" not in done.stderr

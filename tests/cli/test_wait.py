@@ -233,7 +233,7 @@ def test_programs_get_a_line_of_json_for_each_transition_and_for_the_end(
     ("arrange", "outcome", "code", "message"),
     [
         (lambda api: api.delete("canaries", "podinfo"), "no such Canary", 7, "no Canary demo/podi"),
-        (lambda api: api.script.append(gone), "no such Canary", 7, "Canary demo/podinfo was delet"),
+        (lambda api: api.script.append(gone), "no such Canary", 7, "demo/podinfo was deleted"),
         (lambda api: api.unknown.add("canaries"), "error", 1, "does not know Canaries"),
         (lambda api: api.forbidden.add("canaries"), "error", 1, "get canaries.canaryd.io"),
     ],
