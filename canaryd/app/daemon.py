@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from asyncio import TaskGroup
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import structlog
@@ -32,20 +33,20 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
                 )
                 for kind in OBJECTS
             ]
-            running.append(tasks.create_task(stay_leader(parts)))
+            running.append(tasks.create_task(stay_leader(parts, ending=stop.is_set)))
             await stop.wait()
             log.info("stopping")
             for task in running:
                 task.cancel()
 
 
-async def stay_leader(parts: Parts) -> None:
+async def stay_leader(parts: Parts, *, ending: Callable[[], bool]) -> None:
     """Work whenever the lease is ours; between two times of it, only watch."""
 
     async def work() -> None:
         parts.meters.lease(held=True)
         try:
-            await Leader(parts).work()
+            await Leader(parts, ending=ending).work()
         finally:
             parts.meters.lease(held=False)
 

@@ -48,8 +48,9 @@ GIVE_BACK = timedelta(minutes=1)
 class Leader:
     """The parts that act; made anew each time the lease is acquired."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, *, ending: Callable[[], bool]) -> None:
         self._parts = parts
+        self._ending = ending
         turnstile = Turnstile(per_second=parts.settings.writes_per_second)
         parts.meters.watch_writes(turnstile.waiting)
         parts.queue.overtake = turnstile.overtake
@@ -152,6 +153,7 @@ class Leader:
             timers=timers,
             clock=clock,
             meter=parts.meters,
+            ending=self._ending,
         )
 
     def _housekeeping(self, outbox: Outbox) -> None:

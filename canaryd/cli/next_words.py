@@ -98,7 +98,8 @@ def _progressing(case: Case) -> list[str]:
         return [_capped(status.cap, rollout)]
     words = _missing(case, status.hold)
     if case.spec.skip_analysis or (rollout is not None and rollout.skip_steps):
-        return [*words, "all traffic as soon as it is ready, without the remaining steps"]
+        judged = "; until then it is judged" if status.step and not case.spec.skip_analysis else ""
+        return [*words, f"all traffic as soon as it is ready, without the remaining steps{judged}"]
     if status.step is None:
         first = case.spec.analysis.steps[0]
         count = len(case.spec.analysis.steps)

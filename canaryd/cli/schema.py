@@ -25,6 +25,7 @@ from canaryd.wire.sentences import path_in
 
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 """Kustomize does not ask of these what they are."""
+STDIN = frozenset({"-", "<stdin>"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ def lint(
     parsed with stand-ins for its variables, up to 500 brackets and operators), a template that is
     not in the files, an argument that its template's query does not use, a latency.le that is no
     bucket's end in Istio as it is, a success rate that looks like a fraction instead of per cent,
-    a duration that looks like seconds, a name that stands twice in one file, and a namespace of a
-    ClusterAnalysisTemplate, which has none.
+    a duration that looks like seconds, a name that stands twice in one file, a namespace of a
+    ClusterAnalysisTemplate, which has none, and a file (not standard input) without any object.
 
     Exits with 1 when there are errors, and when the FILES hold no object at all, so that a pipe
     from a command that failed does not pass; else with 0, also when all are of other kinds.
@@ -147,6 +148,7 @@ def _report(found: Sequence[Manifest | Unreadable], target: Target | None) -> Re
     report = Report()
     manifests = [one for one in found if isinstance(one, Manifest) and is_ours(one.document)]
     usable = templates(one for one in manifests if not mistakes(one.document))
+    meant = {*STDIN, *(one.file for one in found if isinstance(one, Manifest) and not one.lacks)}
     lines: dict[tuple[str, ...], int] = {}
     for one in found:
         if isinstance(one, Unreadable):
@@ -161,7 +163,8 @@ def _report(found: Sequence[Manifest | Unreadable], target: Target | None) -> Re
                 finding = replace(finding, warnings=(*finding.warnings, again))
             report.objects.append(finding)
         elif one.lacks and Path(one.file).name not in KUSTOMIZATIONS:
-            report.objects.append(_unkinded(one))
+            other = len(one.lacks) > 1 and one.file not in meant
+            report.objects.append(_other_yaml(one) if other else _unkinded(one))
         else:
             report.ignored += 1
     return report
@@ -174,6 +177,13 @@ def _unkinded(one: Manifest) -> Finding:
     kind = "YAML" if "kind" in one.lacks else plain(printable(one.kind))
     error = Mistake(one.line(one.lacks[:1]), said)
     return Finding(one.file, one.line(), kind, plain(printable(one.name)), (error,))
+
+
+def _other_yaml(one: Manifest) -> Finding:
+    """What lint says of a file without any object: values of a chart, a patch."""
+    said = "is missing throughout the file: nothing in it is checked"
+    remark = Remark(one.line(), "kind", said)
+    return Finding(one.file, one.line(), "YAML", plain(printable(one.name)), (), (remark,))
 
 
 def _unspaced(one: Manifest) -> Iterator[Remark]:

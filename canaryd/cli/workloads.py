@@ -49,9 +49,8 @@ async def _holding(cluster: Cluster, slot: Slot) -> Holding | None:
         return None
     template = deployment.template
     number = deployment.metadata.annotations.get(REVISION)
-    observed = deployment.observed_generation >= deployment.metadata.generation
     revision = None
-    if number is not None and observed and not deployment.paused:
+    if number is not None and not deployment.paused:
         selector = ",".join(f"{key}={value}" for key, value in sorted(template.labels.items()))
         owned = await cluster.listed(watch.REPLICASETS, selector=selector)
         revision = _named(owned, deployment.metadata.uid, number, template.digest)

@@ -54,8 +54,13 @@ def contested(draft: Draft) -> Draft:
 
 
 def suspended(draft: Draft) -> Draft:
-    """`spec.suspend`: judged on, rollback allowed, no advance."""
-    if not draft.snap.spec.suspend or not draft.running:
+    """`spec.suspend`, or the Canary is being deleted: judged on, rollback allowed, no advance."""
+    if not draft.running:
+        return draft
+    if draft.snap.deleting:
+        kept = "the Canary was deleted, and a finalizer (metadata.finalizers) keeps it"
+        return draft.brake(HoldReason.SUSPENDED, f"{kept}; nothing rises any more")
+    if not draft.snap.spec.suspend:
         return draft
     return draft.brake(HoldReason.SUSPENDED, "spec.suspend is true; set it to false to go on")
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from canaryd.decide import narrate
 from canaryd.decide import say_evidence as say
 from canaryd.decide.background import subject
+from canaryd.decide.brakes import BRAKES
 from canaryd.decide.buckets import named_edges
 from canaryd.decide.draft import Draft, EnterStep, Promote, sure
 from canaryd.decide.due import heard, lags_behind
@@ -50,12 +51,21 @@ def progressing(draft: Draft) -> Draft:
         return replace(draft, advance=Promote())
     if draft.status.step is None:
         return probe(replace(draft, advance=EnterStep(0)))
+    if draft.rollout.skip_steps and may(at_once := replace(draft, advance=Promote())):
+        return at_once
     judged = judge(draft)
     if judged.status.phase is not Phase.PROGRESSING:
         return judged
-    if draft.rollout.skip_steps:  # a brake may keep it from that, and it is judged all the while
+    if draft.rollout.skip_steps:  # it is judged for as long as a brake keeps it from that
         return replace(judged, advance=Promote(), holds=draft.holds)
     return judged if judged.holds else passed(judged)
+
+
+def may(draft: Draft) -> bool:
+    """Whether no brake takes away what comes next."""
+    for brake in BRAKES:
+        draft = brake(draft)
+    return draft.advance is not None
 
 
 def first_look(draft: Draft) -> Draft:

@@ -47,12 +47,11 @@ def forget_slots(draft: Draft) -> Draft:
 
 def exchanged(draft: Draft) -> Draft:
     """Slots that exchanged their names in the spec are the same slots: each keeps its role."""
-    status, promoted = draft.status, draft.status.promoted
-    if status.primary_slot is None or promoted is None:
+    status, known = draft.status, draft.status.deployments
+    if status.primary_slot is None or status.idle_slot is None:
         return draft
-    idle = status.rollout.revision if status.rollout is not None else status.idle_revision
-    now = (draft.primary.revision, draft.canary.revision)
-    if idle in (None, promoted.revision) or now != (idle, promoted.revision):
+    primary, idle = known.get(status.primary_slot), known.get(status.idle_slot)
+    if primary == idle or (draft.primary.name, draft.canary.name) != (idle, primary):
         return draft
     return draft.change(primary_slot=status.idle_slot, idle_slot=status.primary_slot)
 

@@ -51,6 +51,7 @@ def next_status(
     return replace(
         after,
         observed_generation=snap.generation,
+        deployments={slot.name: slot.deployment for slot in snap.spec.slots},
         target=Target(work.generation, work.revision) if work is not None else None,
         notices=number(before, after, decision.tidings, now, heard=min(heard.values())),
         conditions=tuple(dated(before.conditions, facts, snap.generation, now)),
@@ -258,18 +259,32 @@ def is_news(before: Gate | None, after: Gate) -> bool:
 
 def essence(status: Status) -> tuple[object, ...]:
     """The status without gates and what only ticks: evidence, sentences of holds, deliveries."""
-    idle, hold = status.phase is Phase.IDLE, status.hold
+    hold = status.hold
     bare = replace(
-        status, gates=(), evidence=None, hold=None, conditions=(), target=None, delivered={}
+        status,
+        gates=(),
+        evidence=None,
+        hold=None,
+        conditions=(),
+        target=None,
+        deployments={},
+        delivered={},
     )
     told = tuple(
         (
-            *(c.type, c.status, c.reason, c.message if idle else ""),
+            *(c.type, c.status, c.reason, lasting(c.message, status.phase)),
             *(c.last_transition_time, c.observed_generation),
         )
         for c in status.conditions
     )
     return bare, (hold.reason, hold.since, stands_in_the_way(hold)) if hold else None, told
+
+
+def lasting(message: str, phase: Phase) -> str:
+    """What a condition says for as long as nothing changes; in a rollout it only ticks."""
+    if phase is Phase.INITIALIZING:
+        return without_counts(message)
+    return message if phase is Phase.IDLE else ""
 
 
 def stands_in_the_way(hold: Hold) -> str:
@@ -278,4 +293,9 @@ def stands_in_the_way(hold: Hold) -> str:
     People act on it, and nothing else would have it written while the rollout waits.
     """
     waits = hold.reason is HoldReason.CANARY_NOT_READY
-    return "".join(each for each in hold.message if not each.isdigit()) if waits else ""
+    return without_counts(hold.message) if waits else ""
+
+
+def without_counts(message: str) -> str:
+    """The words of a sentence whose numbers may tick."""
+    return "".join(each for each in message if not each.isdigit())

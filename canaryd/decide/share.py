@@ -34,7 +34,7 @@ def traffic_follows(draft: Draft) -> Draft:
     wanted = weight / 100
     low, high = share_interval(seen.canary, total)
     too_few = high < wanted / 2
-    too_many = low > 2 * wanted + SLACK and not draft.routing.bypassed
+    too_many = low > 2 * wanted + SLACK and draft.slot not in draft.routing.reached
     if not (too_few or too_many):
         return draft
     message = (

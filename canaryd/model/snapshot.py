@@ -54,6 +54,8 @@ class Advice:
     type: str
     reason: str
     message: str
+    reached: frozenset[SlotName] = frozenset()
+    """The slots that it sends requests to, whatever their weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,8 @@ class Routing:
         default_factory=dict[SlotName, Mapping[str, str]]
     )
     """The pod labels by which the slots were told apart; a write goes by the same."""
-    bypassed: bool = False
-    """Whether requests may reach the canary past these weights: another route, or none."""
+    reached: frozenset[SlotName] = frozenset()
+    """The slots that requests may reach past these weights: by another route, or by none."""
     advice: tuple[Advice, ...] = ()
 
     def raw(self, weight: Weight) -> int:
@@ -158,6 +160,8 @@ class Snapshot:
     """What the evidence gates have not taken in yet."""
     requests: tuple[Request, ...] = ()
     """Unanswered requests, oldest first."""
+    deleting: bool = False
+    """Somebody deleted it, and a finalizer keeps it still."""
     stale: str | None = None
     """A sentence naming the watch that is too old to act on; None when all are fresh."""
     resource_version: str = ""

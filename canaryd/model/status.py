@@ -240,6 +240,8 @@ class Status:
     """What was last written or seen at the router."""
     primary_slot: SlotName | None = None
     idle_slot: SlotName | None = None
+    deployments: Mapping[SlotName, str] = field(default_factory=dict[SlotName, str])
+    """The Deployment of each slot, as the spec last named it."""
     idle_revision: Revision | None = None
     """The idle slot's revision that was seen: another one is a push."""
     target: Target | None = None

@@ -26,8 +26,8 @@ from canaryd.runtime.store import Store
 log = structlog.get_logger()
 LONGEST_PAUSE = timedelta(seconds=30)
 """No answer keeps a Canary from being tried again for longer than this."""
-FINISHING = timedelta(seconds=2)
-"""So long may writes take that were begun when the work ends; the lease is kept meanwhile."""
+FINISHING = timedelta(seconds=1.5)
+"""So long may writes take that were begun when the daemon is told to end; the lease is kept."""
 
 
 class Controller:
@@ -42,7 +42,7 @@ class Controller:
         timers: Timers,
         clock: Clock,
         meter: Meter,
-        finishing: timedelta = FINISHING,
+        ending: Callable[[], bool],
     ) -> None:
         self._queue = queue
         self._store = store
@@ -50,10 +50,12 @@ class Controller:
         self._timers = timers
         self._clock = clock
         self._meter = meter
-        self._finishing = finishing
+        self._ending = ending
 
     async def run(self) -> None:
-        """Work until cancelled; then what was begun is finished, if that is soon.
+        """Work until cancelled; when the daemon is told to end, what was begun is finished.
+
+        That has to be soon. Whoever has lost the lease stops at once.
 
         There are as many tasks as Canaries at most: a bound would have falls wait for statuses.
         """
@@ -69,8 +71,8 @@ class Controller:
                     await sleep(0)  # it decides now; then answers and watches have their turn
             finally:
                 # Whoever leads next would undo a fall whose verdict is not written.
-                if begun:
-                    await wait(begun, timeout=self._finishing.total_seconds())
+                if begun and self._ending():
+                    await wait(begun, timeout=FINISHING.total_seconds())
 
     async def _work(self, key: Key) -> None:
         started = perf_counter()

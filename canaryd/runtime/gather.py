@@ -51,7 +51,7 @@ class Gatherer:
             slot.name: self._workloads.look(key, slot.deployment, judged) for slot in spec.slots
         }
         labels = {name: one.labels for name, one in seen.items() if one.labels is not None}
-        problems = [*([DELETED] if canary.deleting else []), *self._twin(canary)]
+        problems = list(self._twin(canary))
         routing = None
         if len(labels) == len(seen) or status.rollout is not None:
             read = self._router.read(self._store, key, spec, labels)
@@ -70,6 +70,7 @@ class Gatherer:
             samples=self._store.answers(key, spec),
             counting=self._store.counting(key),
             requests=self._requests(key),
+            deleting=canary.deleting,
             stale=self._store.stale(),
             resource_version=canary.resource_version,
             written=canary.written,
@@ -105,7 +106,3 @@ class Gatherer:
 
 
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
-DELETED = Problem(
-    "Deleted",
-    "the Canary was deleted and a finalizer (metadata.finalizers) keeps it; its weights stay",
-)

@@ -52,6 +52,9 @@ class CanaryStatus(StatusPart):
     idle_slot: Word | None = Field(
         default=None, description="The slot to commit the next release to."
     )
+    deployments: Annotated[dict[str, Word], Field(max_length=50)] = Field(
+        default={}, description="The Deployment of each slot, as the spec last named it."
+    )
     idle_revision: Word | None = Field(
         default=None, description="The idle slot's revision that was seen; another one is a push."
     )

@@ -121,8 +121,25 @@ def test_without_subsets_a_slot_whose_deployment_is_gone_can_be_taken_off_the_tr
     assert routing.weights == {V1: 90, V2: 10}
 
 
-def test_whose_a_destination_is_is_not_guessed_where_two_are_left() -> None:
-    entries = [to(None, 90, host=host) for host in ("blue", "green", "legacy")]
-    shelf = Shelf(virtual_service({"route": entries}), service("blue", version="v1"))
-    found = problem(shelf, spec(subsets=(None, None)), {V1: LABELS[V1]})
-    assert found.reason == "DestinationMissing"
+def among(*hosts: str) -> dict[str, Any]:
+    return {"route": [to(None, 50, host=host) for host in hosts]}
+
+
+@pytest.mark.parametrize(
+    "http",
+    [
+        [among("blue", "green", "legacy")],
+        [among("blue", "legacy"), among("blue", "green", "legacy")],
+        [among("blue", "legacy"), among("blue", "green")],
+    ],
+    ids=["two are left", "in another route one is", "in two routes one is"],
+)
+def test_whose_a_destination_is_is_never_guessed(http: list[dict[str, Any]]) -> None:
+    shelf = Shelf(virtual_service(*http), service("blue", version="v1"))
+    problem(shelf, spec(subsets=(None, None)), {V1: LABELS[V1]})
+
+
+def test_a_slot_whose_deployment_is_gone_may_have_a_service_without_selector() -> None:
+    shelf = Shelf(virtual_service(among("blue", "green")), service("blue", version="v1"))
+    routing = routed(shelf, spec(subsets=(None, None)), {V1: LABELS[V1]})
+    assert routing.weights == {V1: 50, V2: 50}

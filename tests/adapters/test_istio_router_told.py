@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from canaryd.model.names import SlotName
 from canaryd.model.spec import Spec
 from tests.adapters.routes import (
     SPLIT,
+    V1,
+    V2,
     Shelf,
     problem,
     routed,
@@ -162,39 +165,49 @@ BETA = {"match": [{"headers": {"x-beta": {"exact": "1"}}}]}
 
 
 @pytest.mark.parametrize(
-    ("http", "kind", "words"),
+    ("http", "kind", "words", "reached"),
     [
         (
             [{"name": "beta", **BETA, "route": [to("v1", 50), to("v2", 50)]}, MAIN],
             "RouteNotFollowed",
             "http[0] (beta) of VirtualService demo/podinfo splits both slots, too, and keeps its",
+            {V1, V2},
         ),
         (
             [{"route": [to("v1")]}, MAIN],
             "RouteHidden",
             "http[0] of VirtualService demo/podinfo has no match and takes every request, so that"
             " http[1], whose weights are set, gets none",
+            set(),
         ),
         (
             [MAIN | {"mirror": {"host": "podinfo", "subset": "v2"}}],
             "RequestsMirrored",
             "http[0] (main) of VirtualService demo/podinfo mirrors requests to slot v2",
+            {V2},
         ),
         (
             [MAIN | {"mirrors": [to("v1")]}],
             "RequestsMirrored",
             "mirrors requests to slot v1",
+            {V1},
         ),
     ],
     ids=["splits, too", "hides it", "mirror", "mirrors"],
 )
 def test_ways_past_the_weights_are_mentioned(
-    http: list[dict[str, Any]], kind: str, words: str
+    http: list[dict[str, Any]], kind: str, words: str, reached: set[SlotName]
 ) -> None:
     routing = routed(Shelf(virtual_service(*http), rule()), spec("main"))
     assert [advice.type for advice in routing.advice] == [kind]
     assert words in routing.advice[0].message
-    assert routing.bypassed
+    assert routing.reached == reached
+
+
+def test_routes_that_no_request_reaches_are_no_way_past_the_weights() -> None:
+    behind = {"name": "behind", **BETA, "route": [to("v1", 50), to("v2", 50)]}
+    routing = routed(Shelf(virtual_service(MAIN, behind), rule()), spec("main"))
+    assert (routing.advice, routing.reached) == ((), frozenset())
 
 
 def test_a_header_route_that_stays_with_one_slot_is_mentioned() -> None:

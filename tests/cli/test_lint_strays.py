@@ -101,6 +101,17 @@ def test_what_a_failed_pipe_printed_is_no_canary_for_plan_either(tmp_path: Path)
         assert said in result.output
 
 
+def test_a_file_without_any_object_is_no_error_beside_those_that_have_some(tmp_path: Path) -> None:
+    values, canary = tmp_path / "values.yaml", tmp_path / "canary.yaml"
+    values.write_text("replicas: 3\n")
+    canary.write_text(TEXT)
+    result = CliRunner().invoke(main, ["lint", str(values), str(canary)])
+    assert result.exit_code == 0, result.output
+    assert "kind is missing throughout the file: nothing in it is checked" in result.output
+    values.write_text(f"{TEXT}---\nError: helm failed\n")
+    assert CliRunner().invoke(main, ["lint", str(values), str(canary)]).exit_code == 1
+
+
 def test_empty_documents_are_well(tmp_path: Path) -> None:
     result = linted(f"---\n---\n# nothing\n---\n{TEXT}---\nnull\n---\n{BOM}\n---\n")
     assert result.exit_code == 0, result.output

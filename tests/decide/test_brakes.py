@@ -8,6 +8,7 @@ import pytest
 
 from canaryd.decide.engine import decide
 from canaryd.model.names import NO_TRAFFIC, Weight
+from canaryd.model.snapshot import Verb
 from canaryd.model.status import (
     Contest,
     Hold,
@@ -28,6 +29,7 @@ from tests.decide.build import (
     a_workload,
     an_analysis,
     answers,
+    ask,
     at_step,
     held,
     sec,
@@ -226,3 +228,10 @@ def test_a_canary_at_rest_whose_weights_somebody_keeps_writing_is_not_said_to_be
     assert "podinfo-v1 serves, so that they are put back each time" in facts["Ready"].message
     assert "waits until 10m pass without such a write" in facts["Ready"].message
     assert "abort" not in facts["Ready"].message
+
+
+def test_of_a_canary_that_is_being_deleted_nothing_rises_and_what_is_bad_falls() -> None:
+    good = decide(at_step(samples=answers(), deleting=True), T0 + MINUTE)
+    assert (written(good), held(good)) == ([], HoldReason.SUSPENDED)
+    asked = at_step(1, requests=(ask(Verb.ABORT),), deleting=True)
+    assert written(decide(asked, T0 + MINUTE)) == [0]

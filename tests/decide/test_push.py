@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from canaryd.decide.engine import decide
+from canaryd.decide.outcome import next_status
 from canaryd.model.decision import Decision, SetWeight
 from canaryd.model.names import SlotName, Weight
 from canaryd.model.snapshot import Snapshot, Verb
@@ -276,21 +278,38 @@ def test_a_rollout_is_numbered_by_its_first_notice() -> None:
 
 
 @pytest.mark.parametrize(
+    "idle",
+    [
+        {},
+        {"revision": OTHER},
+        {"revision": None, "moved": True},
+        {"revision": None, "paused": True},
+    ],
+    ids=["nothing else", "with a push", "with a push that has no name", "paused"],
+)
+@pytest.mark.parametrize(
     ("before", "weight"),
     [(at_rest(status=IDLE), 0), (at_step(1), 50)],
     ids=["at rest", "in a step"],
 )
 def test_slots_that_exchange_their_names_in_the_spec_keep_their_roles(
-    before: Snapshot, weight: int
+    before: Snapshot, weight: int, idle: dict[str, Any]
 ) -> None:
     first, second = before.spec.slots
-    slots = (replace(second, name=V1), replace(first, name=V2))
+    known = next_status(before, decide(before, T0), T0, problems=(), delivered={})
     turned = replace(
         before,
-        spec=replace(before.spec, slots=slots),
-        workloads={V1: before.workloads[V2], V2: before.workloads[V1]},
+        spec=replace(before.spec, slots=(replace(second, name=V1), replace(first, name=V2))),
+        status=known,
+        workloads={V1: replace(before.workloads[V2], **idle), V2: before.workloads[V1]},
         routing=weights(100 - weight),
     )
     decision = decide(turned, T0)
-    assert (written(decision), told(decision)) == ([], [])
     assert (decision.status.primary_slot, decision.status.idle_slot) == (V2, V1)
+    assert {action.slot for action in decision.actions} <= {V1}
+    assert max(written(decision), default=0) == 0, "a push gets no traffic, and nothing rises"
+    assert "ServingSlotChanged" not in told(decision)
+    if not idle:
+        assert (written(decision), told(decision)) == ([], [])
+    written_down = next_status(turned, decision, T0, problems=(), delivered={})
+    assert written_down.deployments == {V1: "podinfo-v2", V2: "podinfo-v1"}

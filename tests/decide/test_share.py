@@ -60,7 +60,7 @@ def test_less_than_half_and_more_than_twice_the_weight_and_two_points_hold(
 
 
 def test_where_another_route_reaches_the_canary_too_many_are_no_contradiction() -> None:
-    routing = replace(weights(10), bypassed=True)
+    routing = replace(weights(10), reached=frozenset({V2}))
     assert held(decide(share(400, 600, routing=routing), after(11))) is None
     low = decide(share(20, 980, routing=routing), after(11))
     assert held(low) is HoldReason.TRAFFIC_NOT_FOLLOWING
@@ -168,7 +168,9 @@ def test_what_the_canary_answered_earlier_and_what_its_pods_ask_for_is_known() -
         "callers without a sidecar), because http[0] leads to slot v1 only (condition "
         "HeaderRoutePinned); look at"
     ) in message(
-        share(20, 980, index=1, routing=replace(weights(50), advice=(told,), bypassed=True))
+        share(
+            20, 980, index=1, routing=replace(weights(50), advice=(told,), reached=frozenset({V2}))
+        )
     )
 
 

@@ -38,7 +38,7 @@ async def controlled(
     alarms: Alarms,
     reconcile: Callable[[Key], Awaitable[Carried]],
     *,
-    finishing: timedelta = timedelta(),
+    ending: bool = False,
 ) -> AsyncIterator[None]:
     clock = HandClock()
     controller = Controller(
@@ -48,7 +48,7 @@ async def controlled(
         timers=alarms,
         clock=clock,
         meter=Meter(),
-        finishing=finishing,
+        ending=lambda: ending,
     )
     async with TaskGroup() as tasks:
         running = tasks.create_task(controller.run())
@@ -249,9 +249,24 @@ async def test_told_to_end_it_writes_the_verdict_of_a_fall_and_begins_nothing() 
         done.append(f"{key.name} told")
         return Carried.OUT
 
-    async with controlled(queue, Alarms(), reconcile, finishing=timedelta(minutes=1)):
+    async with controlled(queue, Alarms(), reconcile, ending=True):
         queue.add(Key("demo", "bad"))
         await settle()
-        asyncio.get_running_loop().call_later(0.01, fell.set)
         asyncio.get_running_loop().call_soon(queue.add, Key("demo", "late"))
+        asyncio.get_running_loop().call_soon(fell.set)
     assert done == ["bad fell", "bad told"]
+
+
+async def test_whoever_has_lost_the_lease_writes_nothing_more() -> None:
+    queue, fell, done = Queue(), Event(), list[str]()
+
+    async def reconcile(key: Key) -> Carried:
+        done.append(f"{key.name} fell")
+        await fell.wait()
+        done.append(f"{key.name} told")
+        return Carried.OUT
+
+    async with controlled(queue, Alarms(), reconcile):
+        queue.add(Key("demo", "bad"))
+        await settle()
+    assert done == ["bad fell"]

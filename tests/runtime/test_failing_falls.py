@@ -131,6 +131,7 @@ async def under_control(play: Play) -> AsyncIterator[None]:
         reconcile=play.reconcile,
         timers=play.bells,
         clock=play.clock,
+        ending=lambda: False,
         meter=Meter(),
     )
     async with TaskGroup() as tasks:

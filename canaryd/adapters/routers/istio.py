@@ -107,7 +107,7 @@ def _look(sight: Sight, key: Key, spec: Spec, labels: Labels) -> _Seen | Problem
         resource_version=match.service.metadata.resource_version,
         writer=writer_of(match.service),
         labels=labels,
-        bypassed=bool(advice),  # every advice so far tells of another way to one of the slots
+        reached=frozenset[SlotName]().union(*(each.reached for each in advice)),
         advice=advice,
     )
     return _Seen(match, routing)

@@ -70,6 +70,7 @@ def _mesh(match: Match, spec: Spec, gateways: list[str]) -> Advice:
         f"VirtualService {meta.namespace}/{meta.name} is bound to gateways only: callers inside"
         f" the mesh do not pass it and reach both slots at any weight; to split them, too, set"
         f" gateways: [{', '.join([*gateways, _MESH])}] and add to hosts: - {host}{wildcard}",
+        frozenset(slot.name for slot in spec.slots),
     )
 
 
@@ -89,27 +90,36 @@ def _hidden(match: Match) -> Iterator[Advice]:
 
 def _elsewhere(finder: Finder, match: Match, spec: Spec) -> Iterator[Advice]:
     """Other routes that lead to the slots, and copies of requests that are sent to one."""
-    for index, route in enumerate(https(match.service)):
+    for index, route in _reachable(match):
         where = _where(match, index, route)
         to = {slot.name: finder.named(slot, route) for slot in spec.slots}
-        led = [slot for slot in spec.slots if finder.sound(slot, route, to[slot.name])]
+        led = [slot.name for slot in spec.slots if finder.sound(slot, route, to[slot.name])]
         if index != match.index and len(led) > 1:
             yield Advice(
                 "RouteNotFollowed",
                 "SplitsBothSlots",
                 f"{where} splits both slots, too, and keeps its weights: what is pushed to the"
                 f" slot that is idle reaches its callers at once",
+                frozenset(led),
             )
         elif index != match.index and led and route.get("match"):
-            (slot,) = led
-            if len(to[slot.name]) == len(list(destinations(route))):
+            (name,) = led
+            if len(to[name]) == len(list(destinations(route))):
                 yield Advice(
                     "HeaderRoutePinned",
                     "PointsAtOneSlot",
-                    f"{where} leads to slot {slot.name} only and stays there after the slots swap"
-                    " roles",
+                    f"{where} leads to slot {name} only and stays there after the slots swap roles",
+                    frozenset(led),
                 )
         yield from _mirrored(finder, where, route, spec)
+
+
+def _reachable(match: Match) -> Iterator[tuple[int, Mapping[str, Any]]]:
+    """Those that get requests: all up to the first one without `match`."""
+    for index, route in enumerate(https(match.service)):
+        yield index, route
+        if not route.get("match"):
+            return
 
 
 def _mirrored(finder: Finder, where: str, route: Mapping[str, Any], spec: Spec) -> Iterator[Advice]:
@@ -122,6 +132,7 @@ def _mirrored(finder: Finder, where: str, route: Mapping[str, Any], spec: Spec) 
                 "PointsAtOneSlot",
                 f"{where} mirrors requests to slot {slot.name}, at any weight: they are judged with"
                 " the others, and nobody sees their answers",
+                frozenset({slot.name}),
             )
 
 

@@ -85,18 +85,23 @@ class Finder:
         """The entries that may be meant: by subset, else by the Service behind the host."""
         return [i for i, to in destinations(route) if self._named(slot, to)]
 
-    def meant(self, spec: Spec, route: Mapping[str, Any]) -> dict[SlotName, list[int]]:
-        """The entries of each slot that may be meant.
+    def meant(self, spec: Spec, routes: Sequence[Any]) -> list[dict[SlotName, list[int]]]:
+        """Of each route the entries of each slot that may be meant.
 
         A slot without Deployment that is known by its pods' labels only has what the other leaves,
-        where that is one: users are on it, perhaps, and have to be taken off.
+        where that is one entry of the one route that leads to the other: users are on it, perhaps,
+        and have to be taken off.
         """
-        found = {slot.name: self.named(slot, route) for slot in spec.slots}
+        found = [{slot.name: self.named(slot, route) for slot in spec.slots} for route in routes]
         for slot in spec.slots:
-            others = found[spec.other(slot.name).name]
-            if slot.subset is None and slot.name not in self._labels and len(others) == 1:
-                left = [i for i, _ in destinations(route) if i not in others]
-                found[slot.name] = left if len(left) == 1 else []
+            other = spec.other(slot.name).name
+            candidates = [i for i, places in enumerate(found) if places[other]]
+            if slot.subset is None and slot.name not in self._labels and len(candidates) == 1:
+                (index,) = candidates
+                places = [place for place, _ in destinations(routes[index])]
+                left = [place for place in places if place not in found[index][other]]
+                if len(left) == 1 and len(places) == len(spec.slots):
+                    found[index][slot.name] = left
         return found
 
     def sound(self, slot: Slot, route: Mapping[str, Any], places: Sequence[int]) -> bool:
@@ -128,10 +133,11 @@ class Finder:
     def _open_to_all(self, slot: Slot, host: Host) -> Problem | None:
         service = self._sight.service_of(host)
         for other, template in self._labels.items():
-            if service and other != slot.name and selects(service.spec.selector, template):
+            selector = service.spec.selector if service is not None else {}
+            if selector and other != slot.name and selects(selector, template):
                 return Problem(
                     "ServiceMatchesBothSlots",
-                    f"Service {host.namespace}/{host.name} selects {words(service.spec.selector)},"
+                    f"Service {host.namespace}/{host.name} selects {words(selector)},"
                     f" which the pods of slot {other} have, too: they get {slot.name}'s requests at"
                     f" any weight; give {slot.name} a subset, or a Service of its own pods only",
                 )
@@ -190,8 +196,8 @@ def _choose(finder: Finder, service: VirtualServiceObject, spec: Spec) -> int | 
             sentence = f"{where} has no http route named {spec.route}"
             return Problem("RouteNotFound", f"{sentence}; add `name: {spec.route}` to it")
         return _only(found, f"{where}: several http routes are named {spec.route}")
-    meant = {i: finder.meant(spec, route) for i, route in routes}
-    whole = [i for i, places in meant.items() if all(places.values())]
+    meant = finder.meant(spec, https(service))
+    whole = [i for i, places in enumerate(meant) if all(places.values())]
     sound = [
         i
         for i in whole
@@ -260,7 +266,7 @@ def _places(
     route = https(service)[index]
     entries = dict(destinations(route))
     places: dict[SlotName, int] = {}
-    every = finder.meant(spec, route)
+    every = finder.meant(spec, https(service))[index]
     for slot in spec.slots:
         meant = every[slot.name]
         if not meant:
