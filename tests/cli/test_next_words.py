@@ -162,7 +162,10 @@ CASES: list[tuple[str, Spec, Status, float, list[str]]] = [
         spec(),
         replace(STEPPING, rollout=replace(STARTED.rollout, skip_steps=True)),
         1,
-        ["all traffic as soon as it is ready, without the remaining steps"],
+        [
+            "all traffic as soon as it is ready, without the remaining steps; until then it is"
+            " judged"
+        ],
     ),
     (
         "no data, and it will be taken back",
