@@ -126,8 +126,8 @@ def _held(status: Status, holding: Holding) -> Release | NotYet:
 def _release(status: Status, revision: Revision, slot: SlotName | None) -> Release:
     known = {status.idle_revision}
     known |= {part.revision for part in (status.rollout, status.promoted, status.rejected) if part}
-    newest = status.notices[-1].seq if status.notices else 0
-    return Release(revision, slot, 0 if revision in known else newest, status.idle_revision)
+    after = 0 if revision in known else status.newest
+    return Release(revision, slot, after, status.idle_revision)
 
 
 def ending(status: Status, release: Release, *, ran: bool) -> Ending | None:

@@ -30,7 +30,7 @@ class Transitions:
     def __init__(self, status: Status) -> None:
         self._hold: str | None = None
         self._problem: str | None = None
-        self._seq = _newest(status)
+        self._seq = status.newest
 
     def begin(self, status: Status) -> list[Line]:
         """What stands in the way already when following begins."""
@@ -40,12 +40,12 @@ class Transitions:
         """What is new in this status."""
         fresh = [notice for notice in status.notices if notice.seq > self._seq]
         lines = lines_of(fresh)
-        missed = _newest(status) - self._seq - len(fresh)
+        missed = status.newest - self._seq - len(fresh)
         if fresh and missed > 0:
             many = "transitions" if missed > 1 else "transition"
             gap = f"{missed} {many} happened while nobody looked"
             lines.insert(0, Line(fresh[0].at, "Missed", gap, Severity.WARN))
-        self._seq = _newest(status)
+        self._seq = status.newest
         return [*lines, *self._hold_line(status, fresh), *self._problem_line(status)]
 
     def anew(self) -> None:
@@ -87,8 +87,3 @@ def lines_of(notices: Iterable[Notice]) -> list[Line]:
         )
         for notice in notices
     ]
-
-
-def _newest(status: Status) -> int:
-    """The number of the last notice; a Canary that was created anew counts from 1 again."""
-    return status.notices[-1].seq if status.notices else 0

@@ -36,9 +36,8 @@ def start_rollout(draft: Draft, why: str) -> Draft:
     before, rejected = held_before(status), status.rejected
     if rejected is not None and rejected.revision == revision:
         rejected = None  # a person asked for a retry
-    seq = status.notices[-1].seq + 1 if status.notices else 1
     rollout = Rollout(
-        id=f"{draft.snap.key.name}-{revision}-{seq}",
+        id=f"{draft.snap.key.name}-{revision}-{status.newest + 1}",
         revision=revision,
         started_at=draft.now,
         previous=before if before != revision else None,
@@ -122,12 +121,12 @@ def finish_promotion(draft: Draft) -> Draft:
     """Swap the roles: the canary's slot serves, the other is idle."""
     status, canary, old = draft.status, draft.canary, draft.primary
     served = status.promoted.revision if status.promoted else None  # if it is gone by now
-    unjudged = draft.rollout.skip_steps or draft.snap.spec.skip_analysis
+    skipped = draft.rollout.skip_steps or draft.snap.spec.skip_analysis
     sentence = (
         f"{canary.name} ({narrate.images(canary)}) promoted{narrate.thin(draft, ALL_TRAFFIC)}: "
         "it serves all traffic, "
         f"{old.name} is the idle slot now; push the next version there"
-        f"{'' if unjudged else inconclusive(status.gates, 'its last step')}"
+        f"{'' if skipped else inconclusive(status.gates, 'its last step')}"
     )
     draft = draft.tell("Promoted", sentence)
     return draft.change(

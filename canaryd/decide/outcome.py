@@ -6,13 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from canaryd.decide import narrate
+from canaryd.decide.conditions import advice, conditions, dated
 from canaryd.model.decision import Decision
 from canaryd.model.names import ALL_TRAFFIC
 from canaryd.model.notice import EARLIER_NOTICES, KEPT_NOTICES, OUTLIVES, Notice, Tidings
 from canaryd.model.snapshot import Problem, Snapshot
 from canaryd.model.status import (
-    Condition,
     Gate,
     Hold,
     HoldReason,
@@ -29,8 +28,6 @@ JUDGEMENTS = frozenset({"StepEntered", "CheckFailed", "RolledBack", "Promoted"})
 """The notices that tell what the gates said."""
 CAUGHT_UP = 10
 """So many times more than usually is counted when a status is written before its time."""
-Fact = tuple[str, str, str, str]
-"""A condition's type, status, reason and message."""
 
 
 def next_status(
@@ -45,7 +42,7 @@ def next_status(
     before, after = snap.status, decision.status
     facts = (*conditions(snap, after, problems), *advice(snap, before))
     receivers = (EVENTS, *(alert.name for alert in snap.spec.alerts))
-    last = before.notices[-1].seq if before.notices else 0
+    last = before.newest
     heard = {name: min(delivered.get(name, last), last) for name in receivers}
     work = snap.workloads.get(after.idle_slot) if after.idle_slot is not None else None
     return replace(
@@ -103,97 +100,6 @@ def notice(
         images=rollout.images if rollout is not None else {},
         gates=news.gates if news.reason in JUDGEMENTS else (),
     )
-
-
-def conditions(snap: Snapshot, after: Status, problems: tuple[Problem, ...]) -> tuple[Fact, ...]:
-    """Ready, Promoted, Reconciling and Stalled, as kstatus reads them."""
-    if snap.denied is not None:
-        problems = (Problem("WriteDenied", snap.denied), *problems)
-    if problems:
-        return stalled(problems)
-    if after.phase is Phase.INITIALIZING:
-        return initializing(snap)
-    if after.phase is not Phase.IDLE:
-        reason = after.hold.reason.value if after.hold else after.phase.value
-        message = after.hold.message if after.hold else f"the Canary is {after.phase.value}"
-        return (
-            ("Ready", "Unknown", reason, message),
-            ("Promoted", "Unknown", reason, message),
-            ("Reconciling", "True", reason, message),
-            ("Stalled", "False", reason, "a rollout is under way"),
-        )
-    rejected = after.rejected
-    if rejected is not None and rejected.revision == after.idle_revision:
-        return (
-            ("Ready", "False", rejected.reason, rejected.message),
-            ("Promoted", "False", rejected.reason, rejected.message),
-            ("Reconciling", "False", rejected.reason, "waiting for a new revision or a retry"),
-            ("Stalled", "True", rejected.reason, rejected.message),
-        )
-    serves = after.promoted.revision if after.promoted else "nothing yet"
-    if after.hold is not None:
-        reason, message = after.hold.reason.value, after.hold.message
-        return (
-            ("Ready", "False", reason, message),
-            ("Promoted", "True", "Idle", f"{serves} serves"),
-            ("Reconciling", "True", reason, message),
-            ("Stalled", "False", reason, "it goes on by itself"),
-        )
-    return (
-        ("Ready", "True", "Idle", f"{serves} serves; nothing new to release"),
-        ("Promoted", "True", "Idle", f"{serves} serves"),
-        ("Reconciling", "False", "Idle", "nothing new to release"),
-        ("Stalled", "False", "Idle", "nothing stands in the way"),
-    )
-
-
-def initializing(snap: Snapshot) -> tuple[Fact, ...]:
-    """The conditions of a Canary that is not taken over yet: what it waits for."""
-    reason, works = Phase.INITIALIZING.value, snap.workloads.values()
-    waits = (narrate.readiness(work, work.replicas) for work in works if work.revision is None)
-    message = "; ".join(waits) or "the Canary is being taken over"
-    return (
-        ("Ready", "Unknown", reason, message),
-        ("Promoted", "Unknown", reason, message),
-        ("Reconciling", "True", reason, message),
-        ("Stalled", "False", reason, "it has not been taken over yet"),
-    )
-
-
-def stalled(problems: tuple[Problem, ...]) -> tuple[Fact, ...]:
-    """The conditions of a Canary that cannot be worked on."""
-    reason, message = problems[0].reason, "; ".join(problem.message for problem in problems)
-    return (
-        ("Ready", "False", reason, message),
-        ("Promoted", "Unknown", reason, message),
-        ("Reconciling", "False", reason, message),
-        ("Stalled", "True", reason, message),
-    )
-
-
-def advice(snap: Snapshot, before: Status) -> tuple[Fact, ...]:
-    """Conditions of the router's advice; one that no longer applies turns False."""
-    known = {"Ready", "Promoted", "Reconciling", "Stalled"}
-    advised = [c for c in before.conditions if c.type not in known]
-    if snap.routing is None:  # nobody can tell whether it is mended
-        return tuple((c.type, c.status, c.reason, c.message) for c in advised)
-    given = {item.type: item for item in snap.routing.advice}
-    gone = [c for c in advised if c.type not in given]
-    return (
-        *((item.type, "True", item.reason, item.message) for item in given.values()),
-        *((c.type, "False", "Mended", "it no longer applies") for c in gone),
-    )
-
-
-def dated(
-    before: tuple[Condition, ...], facts: Iterable[Fact], generation: int, now: datetime
-) -> Iterable[Condition]:
-    """Date the conditions; lastTransitionTime moves only when the status does."""
-    old = {condition.type: condition for condition in before}
-    for kind, status, reason, message in facts:
-        last = old.get(kind)
-        since = last.last_transition_time if last is not None and last.status == status else now
-        yield Condition(kind, status, reason, message, since, generation)
 
 
 def worth_writing(before: Status, after: Status, now: datetime, *, evidence_every: float) -> bool:

@@ -263,3 +263,8 @@ class Status:
     notices: tuple[Notice, ...] = ()
     delivered: Mapping[str, int] = field(default_factory=dict[str, int])
     """The last notice each receiver has got, by receiver."""
+
+    @property
+    def newest(self) -> int:
+        """The number of the last notice, 0 without any; it counts from 1 in a status begun anew."""
+        return self.notices[-1].seq if self.notices else 0

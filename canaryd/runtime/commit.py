@@ -86,8 +86,7 @@ class Commit:
 
     def _tell(self, key: Key, before: Status, after: Status) -> tuple[Notice, ...]:
         """It is written: keep it, and have its news delivered."""
-        last = before.notices[-1].seq if before.notices else 0
-        news = tuple(notice for notice in after.notices if notice.seq > last)
+        news = tuple(notice for notice in after.notices if notice.seq > before.newest)
         self._history.record(key, before, after, news)
         self._outbox.offer(key)
         return news

@@ -246,20 +246,15 @@ class Outbox:
                 self._count(alert, delivered=False)
 
 
-def last(status: Status) -> int:
-    """The number of the last notice; 0 when there is none."""
-    return status.notices[-1].seq if status.notices else 0
-
-
 def removed(status: Status | Problem, delivered: Mapping[str, int]) -> bool:
     """Whether more was delivered than the status has ever told of: it was begun anew."""
-    return isinstance(status, Status) and max(delivered.values(), default=0) > last(status)
+    return isinstance(status, Status) and max(delivered.values(), default=0) > status.newest
 
 
 def belongs(notice: Notice, status: Status) -> bool:
     """Whether a notice is one of this status', kept or not: it was not removed and begun anew."""
     kept = next((one for one in status.notices if one.seq == notice.seq), notice)
-    return notice.seq <= last(status) and kept == notice
+    return notice.seq <= status.newest and kept == notice
 
 
 def pause(error: CanarydError, failures: int) -> timedelta:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from canaryd.decide.outcome import dated, stalled
+from canaryd.decide.conditions import dated, stalled
 from canaryd.model.names import Key
 from canaryd.model.snapshot import Problem
 from canaryd.model.status import Status

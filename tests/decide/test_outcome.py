@@ -6,8 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from canaryd.decide.conditions import dated, stalled
 from canaryd.decide.engine import decide
-from canaryd.decide.outcome import EVENTS, dated, stalled
+from canaryd.decide.outcome import EVENTS
 from canaryd.model.decision import Decision
 from canaryd.model.names import Key, Weight
 from canaryd.model.notice import KEPT_NOTICES, Notice, Tidings
