@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from canaryd.adapters.routers.istio import IstioRouter
-from canaryd.adapters.routers.istio_match import Labels
+from canaryd.adapters.routers.istio_finder import Labels
 from canaryd.model.names import Key, SlotName
 from canaryd.model.snapshot import Problem, Routing
 from canaryd.model.spec import Analysis, MissingPolicy, Otherwise, Slot, Spec

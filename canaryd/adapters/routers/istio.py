@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from canaryd.adapters.routers.istio_advice import advice_on, writer_of
-from canaryd.adapters.routers.istio_match import Finder, Labels, Match, number, resolve
+from canaryd.adapters.routers.istio_finder import Finder, Labels
+from canaryd.adapters.routers.istio_match import Match, number, resolve
 from canaryd.adapters.routers.istio_sight import Rules, Sight
 from canaryd.model.errors import ConflictError
 from canaryd.model.names import ALL_TRAFFIC, Key, SlotName, Weight

@@ -8,8 +8,9 @@ from typing import Any
 import msgspec
 from msgspec import Struct, field
 
+from canaryd.adapters.routers.istio_finder import Finder, destinations
 from canaryd.adapters.routers.istio_hosts import full
-from canaryd.adapters.routers.istio_match import Finder, Match, destinations, https
+from canaryd.adapters.routers.istio_match import Match, https
 from canaryd.model.names import FIELD_MANAGER
 from canaryd.model.snapshot import Advice
 from canaryd.model.spec import Spec
