@@ -51,21 +51,25 @@ def progressing(draft: Draft) -> Draft:
         return replace(draft, advance=Promote())
     if draft.status.step is None:
         return probe(replace(draft, advance=EnterStep(0)))
-    if draft.rollout.skip_steps and may(at_once := replace(draft, advance=Promote())):
+    if draft.rollout.skip_steps:
+        return skip_steps(draft)
+    draft = judge(draft)
+    if draft.status.phase is not Phase.PROGRESSING or draft.holds:
+        return draft
+    return passed(draft)
+
+
+def skip_steps(draft: Draft) -> Draft:
+    """Promote now, as a person asked; judge for as long as a brake is in the way of that."""
+    left = at_once = replace(draft, advance=Promote())
+    for brake in BRAKES:
+        left = brake(left)
+    if left.advance is not None:
         return at_once
     judged = judge(draft)
     if judged.status.phase is not Phase.PROGRESSING:
         return judged
-    if draft.rollout.skip_steps:  # it is judged for as long as a brake keeps it from that
-        return replace(judged, advance=Promote(), holds=draft.holds)
-    return judged if judged.holds else passed(judged)
-
-
-def may(draft: Draft) -> bool:
-    """Whether no brake takes away what comes next."""
-    for brake in BRAKES:
-        draft = brake(draft)
-    return draft.advance is not None
+    return replace(judged, advance=Promote(), holds=draft.holds)
 
 
 def first_look(draft: Draft) -> Draft:

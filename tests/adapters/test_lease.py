@@ -12,10 +12,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from canaryd.adapters.clock import SystemClock
-from canaryd.adapters.kube.identity import identity
 from canaryd.adapters.kube.kinds import Catalogue
 from canaryd.adapters.kube.lease import KubeLease, LeaseTimes
-from canaryd.model.errors import RefusedError
 from tests.adapters.kube import connected, running
 from tests.adapters.lease_server import LeaseServer, Mood
 
@@ -291,23 +289,3 @@ async def test_a_lease_that_somebody_else_holds_is_no_trouble(
     async with running(elect(tell=told.append).hold(Work())):
         await server.until(lambda: server.reads >= 5)
     assert told == []
-
-
-def test_a_restarted_daemon_keeps_its_name(tmp_path: Path) -> None:
-    first = identity(None, tmp_path / "data")
-    assert first == identity(None, tmp_path / "data")
-    assert first != identity(None, tmp_path / "other")
-    assert identity("given", tmp_path / "data") == "given"
-
-
-def test_a_name_that_is_damaged_is_made_anew(tmp_path: Path) -> None:
-    (tmp_path / "identity").write_text("\n")
-    name = identity(None, tmp_path)
-    assert name
-    assert identity(None, tmp_path) == name
-
-
-def test_a_data_directory_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    (tmp_path / "data").write_text("a file")
-    with pytest.raises(RefusedError, match="give --identity"):
-        identity(None, tmp_path / "data")

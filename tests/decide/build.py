@@ -139,6 +139,12 @@ def at_step(index: int = 0, *, rollout: Any = None, status: Any = None, **change
     return a_snapshot(**(known | changes))
 
 
+def at_rest(**changes: Any) -> Snapshot:
+    """Nothing new: the idle slot holds what was seen."""
+    snap = a_snapshot(**changes)
+    return with_work(snap, canary=a_workload("podinfo-v2", SEEN))
+
+
 def a_sample(value: float | None = 100.0, at: float = 60, **changes: Any) -> Sample:
     """An answer of the success rate, asked for `at` seconds after T0."""
     answered = Answered.VALUE if value is not None else Answered.NO_DATA

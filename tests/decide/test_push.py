@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from canaryd.decide.engine import decide
-from canaryd.decide.outcome import next_status
 from canaryd.model.decision import Decision, SetWeight
-from canaryd.model.names import SlotName, Weight
+from canaryd.model.names import Weight
 from canaryd.model.snapshot import Snapshot, Verb
 from canaryd.model.status import HoldReason, Phase, Promoted, Rejected, Status
 from tests.decide.build import (
@@ -31,19 +29,13 @@ from tests.decide.build import (
     a_workload,
     answers,
     ask,
+    at_rest,
     at_step,
     told,
     weights,
     with_work,
     written,
 )
-
-
-def at_rest(**changes: object) -> Snapshot:
-    """Nothing new: the idle slot holds what was seen."""
-    snap = a_snapshot(**changes)
-    return with_work(snap, canary=a_workload("podinfo-v2", SEEN))
-
 
 REJECTED = Rejected(NEW, "CheckFailed", "failed check 2 of 2", T0, previous=SEEN)
 
@@ -173,16 +165,6 @@ def test_nothing_is_taken_over_before_both_revisions_are_known(slot: object) -> 
     assert decide(replace(snap, workloads=work), T0) == Decision(status=Status())
 
 
-def test_slots_of_another_name_are_taken_over_anew() -> None:
-    spec = a_spec()
-    blue = SlotName("blue")
-    snap = at_step(1, spec=replace(spec, slots=(spec.slots[0], replace(spec.slots[1], name=blue))))
-    routing = replace(weights(50), weights={V1: 50, blue: 50})
-    work = {V1: PRIMARY, blue: CANARY}
-    decision = decide(replace(snap, workloads=work, routing=routing), T0)
-    assert (decision.status.idle_slot, told(decision)) == (blue, ["RolloutStarted", "WeightSet"])
-
-
 @pytest.mark.parametrize(
     ("canary", "phase", "news"),
     [
@@ -275,41 +257,3 @@ def test_a_rollout_is_numbered_by_its_first_notice() -> None:
     rollout = decide(retry, T0).status.rollout
     assert rollout is not None
     assert (rollout.id, rollout.previous) == (f"podinfo-{NEW}-1", SEEN)
-
-
-@pytest.mark.parametrize(
-    "idle",
-    [
-        {},
-        {"revision": OTHER},
-        {"revision": None, "moved": True},
-        {"revision": None, "paused": True},
-    ],
-    ids=["nothing else", "with a push", "with a push that has no name", "paused"],
-)
-@pytest.mark.parametrize(
-    ("before", "weight"),
-    [(at_rest(status=IDLE), 0), (at_step(1), 50)],
-    ids=["at rest", "in a step"],
-)
-def test_slots_that_exchange_their_names_in_the_spec_keep_their_roles(
-    before: Snapshot, weight: int, idle: dict[str, Any]
-) -> None:
-    first, second = before.spec.slots
-    known = next_status(before, decide(before, T0), T0, problems=(), delivered={})
-    turned = replace(
-        before,
-        spec=replace(before.spec, slots=(replace(second, name=V1), replace(first, name=V2))),
-        status=known,
-        workloads={V1: replace(before.workloads[V2], **idle), V2: before.workloads[V1]},
-        routing=weights(100 - weight),
-    )
-    decision = decide(turned, T0)
-    assert (decision.status.primary_slot, decision.status.idle_slot) == (V2, V1)
-    assert {action.slot for action in decision.actions} <= {V1}
-    assert max(written(decision), default=0) == 0, "a push gets no traffic, and nothing rises"
-    assert "ServingSlotChanged" not in told(decision)
-    if not idle:
-        assert (written(decision), told(decision)) == ([], [])
-    written_down = next_status(turned, decision, T0, problems=(), delivered={})
-    assert written_down.deployments == {V1: "podinfo-v2", V2: "podinfo-v1"}

@@ -240,8 +240,8 @@ async def test_another_leader_of_the_same_process_decides_all_whatever_the_last_
     assert set(decided) == set(everyone)
 
 
-async def test_told_to_end_it_writes_the_verdict_of_a_fall_and_begins_nothing() -> None:
-    queue, fell, done = Queue(), Event(), list[str]()
+def falling(fell: Event, done: list[str]) -> Callable[[Key], Awaitable[Carried]]:
+    """Takes traffic back, and tells of it when that is answered."""
 
     async def reconcile(key: Key) -> Carried:
         done.append(f"{key.name} fell")
@@ -249,7 +249,12 @@ async def test_told_to_end_it_writes_the_verdict_of_a_fall_and_begins_nothing() 
         done.append(f"{key.name} told")
         return Carried.OUT
 
-    async with controlled(queue, Alarms(), reconcile, ending=True):
+    return reconcile
+
+
+async def test_told_to_end_it_writes_the_verdict_of_a_fall_and_begins_nothing() -> None:
+    queue, fell, done = Queue(), Event(), list[str]()
+    async with controlled(queue, Alarms(), falling(fell, done), ending=True):
         queue.add(Key("demo", "bad"))
         await settle()
         asyncio.get_running_loop().call_soon(queue.add, Key("demo", "late"))
@@ -259,14 +264,7 @@ async def test_told_to_end_it_writes_the_verdict_of_a_fall_and_begins_nothing() 
 
 async def test_whoever_has_lost_the_lease_writes_nothing_more() -> None:
     queue, fell, done = Queue(), Event(), list[str]()
-
-    async def reconcile(key: Key) -> Carried:
-        done.append(f"{key.name} fell")
-        await fell.wait()
-        done.append(f"{key.name} told")
-        return Carried.OUT
-
-    async with controlled(queue, Alarms(), reconcile):
+    async with controlled(queue, Alarms(), falling(fell, done)):
         queue.add(Key("demo", "bad"))
         await settle()
     assert done == ["bad fell"]
