@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self, TypeAlias, get_args
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 from pydantic_core import ErrorDetails
@@ -68,16 +68,17 @@ def _number(
     return BeforeValidator(within)
 
 
+Level: TypeAlias = Literal["debug", "info", "warning", "error"]
+
+
 def _level(value: object) -> str:
     name = str(value).lower()
-    if name not in {"debug", "info", "warning", "error"}:
+    if name not in get_args(Level):
         raise ValueError("give debug, info, warning or error")
     return name
 
 
-LogLevel: TypeAlias = Annotated[
-    Literal["debug", "info", "warning", "error"], BeforeValidator(_level)
-]
+LogLevel: TypeAlias = Annotated[Level, BeforeValidator(_level)]
 Wait: TypeAlias = Annotated[timedelta, _duration("0s")]
 Interval: TypeAlias = Annotated[timedelta, _duration("1s")]
 """How often something is done, which costs requests."""

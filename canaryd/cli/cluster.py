@@ -12,6 +12,7 @@ import msgspec
 from canaryd.adapters.clock import SystemClock
 from canaryd.adapters.kube.api import Api
 from canaryd.adapters.kube.connect import (
+    HOME,
     UNUSABLE,
     Connection,
     connect_by_kubeconfig,
@@ -36,7 +37,6 @@ from canaryd.wire import watch
 
 Result = TypeVar("Result")
 
-HOME_KUBECONFIG = "~/.kube/config"
 PAGE = 500
 UNKNOWN_KIND = (
     "this cluster does not know Canaries; install canaryd as docs/how-to/install.md says:"
@@ -168,7 +168,7 @@ def readable(canary: CanaryView) -> tuple[Spec, Status]:
 async def cluster(where: Where) -> AsyncIterator[Cluster]:
     """Connect as kubectl does; in a pod without kubeconfig, as the pod."""
     clock = SystemClock()
-    path = where.kubeconfig or HOME_KUBECONFIG
+    path = where.kubeconfig or HOME
     in_pod = where.kubeconfig is None and not kubeconfigs(path) and own_namespace() is not None
     namespace: str | None
     connection: Connection

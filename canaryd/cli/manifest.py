@@ -45,6 +45,8 @@ _NONE: dict[type, str] = {
     date: "a date",
 }
 """What to call a document, or an item of a list, that is no object."""
+STDIN = frozenset({"-", "<stdin>"})
+"""What a file is called that is standard input."""
 LIST = "List"
 """How the kind of a list ends: List, or CanaryList."""
 _MARKED = re.compile("^(---.*\n)\ufeff", re.MULTILINE)
@@ -151,7 +153,7 @@ def _no_value(node: yaml.Node) -> ConstructorError:
 
 def named(file: TextIO) -> str:
     """What to call a file in words, whatever stands in its name."""
-    return "standard input" if file.name in {"-", "<stdin>"} else printable(str(file.name))
+    return "standard input" if file.name in STDIN else printable(str(file.name))
 
 
 def read(file: TextIO) -> Iterator[Manifest | Unreadable]:

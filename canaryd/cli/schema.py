@@ -15,7 +15,7 @@ from canaryd.cli.access import OPTION, Target, login_from
 from canaryd.cli.bounds_check import look_at_bounds
 from canaryd.cli.console import note
 from canaryd.cli.edge_check import has_edge, look_at_edges
-from canaryd.cli.manifest import Manifest, Unreadable, named, read
+from canaryd.cli.manifest import STDIN, Manifest, Unreadable, named, read
 from canaryd.cli.options import Access, access_options, example
 from canaryd.cli.query_check import Remark, look, templates
 from canaryd.cli.words import printable
@@ -25,7 +25,6 @@ from canaryd.wire.sentences import path_in
 
 KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
 """Kustomize does not ask of these what they are."""
-STDIN = frozenset({"-", "<stdin>"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from canaryd.wire.fields import Label, ObjectName, duration_of, parse_duration
 from canaryd.wire.rules import Rule, WireModel, matches
 
 _LOGIN = r"^[a-z]+://[^/?#]*@"
-_API = r"/api/v1(/(query|query_range))?/*$"
+ADDED = r"/api/v1(/(query|query_range))?/*$"
 """What stands at an address' end that canaryd adds itself."""
 LOGINS = ("authorization", "proxy-authorization")
 """Headers with a login, in small letters."""
@@ -43,8 +43,8 @@ ServerAddress = Annotated[
         " secretRef",
     ),
     Rule(
-        holds=lambda text: not re.search(_API, text),
-        cel=f"!self.matches(r'{_API}')",
+        holds=lambda text: not re.search(ADDED, text),
+        cel=f"!self.matches(r'{ADDED}')",
         message="must end before /api/v1, which canaryd adds itself, like http://prometheus:9090",
     ),
     matches(

@@ -108,18 +108,11 @@ class DeploymentSpec(Struct, gc=False, rename="camel"):
     paused: bool = False
 
 
-class DeploymentStatus(Struct, gc=False, frozen=True, rename="camel"):
-    """How far the Deployment controller has seen the Deployment."""
-
-    observed_generation: int = 0
-
-
 class DeploymentObject(Struct, gc=False):
     """A Deployment as it arrives; `wire.workload` is what is kept of it."""
 
     metadata: Meta
     spec: DeploymentSpec
-    status: DeploymentStatus = DeploymentStatus()
 
 
 class ReplicaSetSpec(Struct, gc=False, frozen=True):

@@ -18,7 +18,6 @@ class Deployment(Struct, gc=False, frozen=True):
     template: Template
     replicas: int
     paused: bool
-    observed_generation: int
 
 
 class ReplicaSet(Struct, gc=False, frozen=True):
@@ -47,7 +46,6 @@ def deployment(obj: DeploymentObject) -> Deployment:
         template=read_template(obj.spec.template),
         replicas=obj.spec.replicas,
         paused=obj.spec.paused,
-        observed_generation=obj.status.observed_generation,
     )
 
 

@@ -26,7 +26,7 @@ SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _TOKEN_AGE = 60.0
 _KUBECONFIG_AGE = 300.0
 _BEARER = "BearerToken"
-_HOME = "~/.kube/config"
+HOME = "~/.kube/config"
 UNUSABLE = (
     ConfigException,
     OSError,
@@ -82,7 +82,7 @@ async def connect_by_kubeconfig(
         await refresh.load(configuration)
     except UNUSABLE as error:
         raise RefusedError(
-            _unusable(path or os.environ.get("KUBECONFIG") or _HOME, error)
+            _unusable(path or os.environ.get("KUBECONFIG") or HOME, error)
         ) from error
     return _connection(configuration, refresh, refresh.expire)
 

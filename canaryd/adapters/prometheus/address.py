@@ -8,6 +8,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from canaryd.adapters.prometheus.login import basic, worth_hiding
 from canaryd.model.errors import RefusedError
+from canaryd.wire.server import ADDED
 
 NO_ADDRESS = (
     "the metrics server's address is not an http:// or https:// address, like"
@@ -21,7 +22,6 @@ _GOES_ON = (
     "the metrics server's address ends with what canaryd adds itself: end it before /api/v1, like"
     " http://prometheus:9090"
 )
-_API = re.compile(r"/api/v1(/(query|query_range))?/*\Z")
 _NAME = "the name before @ in the metrics server's address"
 
 
@@ -52,7 +52,7 @@ def address_of(text: str) -> Address:
     host = parts.hostname or ""
     bracketed = f"[{host}]" if ":" in host else host
     path = parts.path.rstrip("/")
-    if _API.search(path):
+    if re.search(ADDED, path):
         raise RefusedError(_GOES_ON)
     if parts.username is None:
         return Address(parts.scheme, bracketed, port, path)
